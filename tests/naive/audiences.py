@@ -1,0 +1,297 @@
+"""Whether a customer is in an audience at a moment: "Audience rules" of the contract, by plain loops."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from fractions import Fraction
+from functools import cached_property
+from typing import Any, NamedTuple, TypeAlias
+from zoneinfo import ZoneInfo
+
+from huitou_events import Event
+from tests.naive import profile
+from tests.naive.facts import (
+    CLOSED,
+    COMPLETED,
+    EPOCH,
+    PAID,
+    REFUNDED,
+    TRADES,
+    Fact,
+    Line,
+    micros,
+    standing,
+    surviving,
+)
+from tests.naive.profile import Value
+from tests.naive.tiers import START
+
+Rule: TypeAlias = dict[str, Any]
+
+UNITS = {"m": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000}
+
+
+@dataclass(frozen=True)
+class Customer:
+    """All that a rule may look at: what happened, by call or by event, in a shop's time zone."""
+
+    arrived: Sequence[Event[Any]]
+    zone: ZoneInfo
+    tags: frozenset[str] = frozenset()
+    called_at: int | None = None
+    audiences: Mapping[str, Rule] = field(default_factory=dict)
+
+    @cached_property
+    def events(self) -> list[Event[Any]]:
+        return surviving(self.arrived)
+
+    @cached_property
+    def facts(self) -> list[Fact]:
+        return standing(self.events)
+
+
+class Counted(NamedTuple):
+    """What one occurrence brings to a condition: money and the lines that count."""
+
+    fact: Fact
+    amount: int
+    lines: list[Line]
+
+
+def is_member(rule: Rule, customer: Customer, t: int) -> bool:
+    """Whoever exists at t and meets the rule."""
+    return exists(customer, t) and evaluate(rule, customer, t)
+
+
+def exists(customer: Customer, t: int) -> bool:
+    """From the earliest event or call."""
+    starts = [micros(event.time) for event in customer.events]
+    if customer.called_at is not None:
+        starts.append(customer.called_at)
+    return any(start <= t for start in starts)
+
+
+def evaluate(rule: Rule, customer: Customer, t: int) -> bool:
+    if "all" in rule:
+        return all(evaluate(part, customer, t) for part in rule["all"])
+    if "any" in rule:
+        return any(evaluate(part, customer, t) for part in rule["any"])
+    if "not" in rule:
+        return not evaluate(rule["not"], customer, t)
+    if "audience" in rule:
+        return evaluate(customer.audiences[rule["audience"]], customer, t)
+    if "tag" in rule:
+        return rule["tag"] in customer.tags
+    if "tier" in rule:
+        return profile.tier(customer.events, t) in rule["tier"]
+    if "attribute" in rule:
+        return compares(rule, attribute(rule["attribute"], customer, t))
+    return happened(rule, customer, t)
+
+
+def compares(rule: Rule, value: Value) -> bool:
+    """A comparison with an unknown value is false; an unknown gender can still be named."""
+    known = value is not None and not (rule["attribute"] == "gender" and value == "unknown")
+    if "known" in rule:
+        return known is rule["known"]
+    if value is None:
+        return False
+    if "is" in rule:
+        return value is rule["is"]
+    if "in" in rule:
+        return value in rule["in"]
+    return within(rule, value)
+
+
+def within(limits: Rule, value: Any) -> bool:
+    """at_least, at_most and between, all inclusive."""
+    low, high = limits.get("between", (None, None))
+    lows = [comparable(limit) for limit in (low, limits.get("at_least")) if limit is not None]
+    highs = [comparable(limit) for limit in (high, limits.get("at_most")) if limit is not None]
+    return all(value >= limit for limit in lows) and all(value <= limit for limit in highs)
+
+
+def comparable(limit: Any) -> Any:
+    return micros(datetime.fromisoformat(limit)) if isinstance(limit, str) else limit
+
+
+def attribute(name: str, customer: Customer, t: int) -> Value:
+    """The value at t, None if it is not known; moments in microseconds."""
+    if name == "age":
+        return profile.age(customer.events, customer.zone, t)
+    if name in ("trades", "amount", "average_order_value", "first_trade_at", "last_trade_at"):
+        return figure(name, customer.facts, t)
+    return profile.attribute(name, customer.events, t)
+
+
+def figure(name: str, facts: Sequence[Fact], t: int) -> Value:
+    """Over completed trades from 2010 on; number, first and last without the fully refunded ones."""
+    done = [fact for fact in facts if fact.type == COMPLETED and START <= fact.time <= t]
+    kept = [fact for fact in done if not is_fully_refunded(fact, facts, t)]
+    amount = sum(fact.amount - sum(refund.amount for refund in refunds(fact, facts, t)) for fact in done)
+    values: dict[str, Value] = {
+        "trades": len(kept),
+        "amount": amount,
+        "average_order_value": Fraction(amount, len(kept)) if kept else None,
+        "first_trade_at": min((fact.time for fact in kept), default=None),
+        "last_trade_at": max((fact.time for fact in kept), default=None),
+    }
+    return values[name]
+
+
+def happened(rule: Rule, customer: Customer, t: int) -> bool:
+    """A condition on events: what occurred in the window, measured, against its limits."""
+    occurred = [fact for fact in occurrences(several(rule["event"]), customer.facts) if fact.time <= t]
+    in_time = [fact for fact in occurred if in_window(rule, fact.time, t)]
+    parts = [counted(rule, fact, customer, t) for fact in in_time]
+    measures = [name for name in ("count", "amount", "quantity", "items", "days") if name in rule]
+    name = measures[0] if measures else "count"
+    return within(
+        rule.get(name, {"at_least": 1}), measure(name, [part for part in parts if part], customer.zone)
+    )
+
+
+def occurrences(types: Sequence[str], facts: Iterable[Fact]) -> list[Fact]:
+    """Of a trade the earliest named event only; behaviours and refunds each for itself."""
+    found: list[Fact] = []
+    seen: set[str | None] = set()
+    for fact in facts:
+        if fact.type not in types or (fact.type in TRADES and fact.trade in seen):
+            continue
+        if fact.type in TRADES:
+            seen.add(fact.trade)
+        found.append(fact)
+    return found
+
+
+def in_window(rule: Rule, time: int, t: int) -> bool:
+    if "within" in rule:
+        return t - duration(rule["within"]) < time <= t
+    if "between" in rule:
+        far, near = map(duration, rule["between"])
+        return t - far < time <= t - near
+    if "since" in rule:
+        return micros(datetime.fromisoformat(rule["since"])) <= time <= t
+    return time <= t
+
+
+def counted(rule: Rule, fact: Fact, customer: Customer, t: int) -> Counted | None:
+    """What is left of an occurrence after refunds, filters and what came later; None if nothing."""
+    if fact.type in TRADES and is_fully_refunded(fact, customer.facts, t):
+        return None
+    filtered = "item" in rule or "category" in rule
+    lines = [line for line in net_lines(fact, customer.facts, t) if matches(rule, line)]
+    left = [line for line in lines if not is_left_out(rule, line, fact, customer.facts, t)]
+    if (filtered or lines) and not left:
+        return None
+    if filtered or len(left) < len(lines):
+        return Counted(fact, sum(line.amount for line in left), left)
+    back = refunds(fact, customer.facts, t) if fact.type in TRADES else []
+    return Counted(fact, fact.amount - sum(refund.amount for refund in back), left)
+
+
+def matches(rule: Rule, line: Line) -> bool:
+    by_item = "item" not in rule or line.item in rule["item"]
+    by_category = "category" not in rule or line.category in rule["category"]
+    return by_item and by_category
+
+
+def measure(name: str, parts: Sequence[Counted], zone: ZoneInfo) -> int:
+    lines = [line for part in parts for line in part.lines]
+    if name == "count":
+        return len(parts)
+    if name == "amount":
+        return sum(part.amount for part in parts)
+    if name == "quantity":
+        return sum(line.quantity for line in lines)
+    if name == "items":
+        return len({line.item for line in lines if line.item is not None})
+    return len({moment(part.fact.time).astimezone(zone).date() for part in parts})
+
+
+def refunds(trade: Fact, facts: Iterable[Fact], t: int) -> list[Fact]:
+    """A trade's refunds with a time up to t."""
+    return [fact for fact in facts if fact.type == REFUNDED and fact.trade == trade.trade and fact.time <= t]
+
+
+def is_fully_refunded(trade: Fact, facts: Iterable[Fact], t: int) -> bool:
+    """At least one refund, and their sum is the amount or more."""
+    back = refunds(trade, facts, t)
+    return bool(back) and sum(refund.amount for refund in back) >= trade.amount
+
+
+def net_lines(fact: Fact, facts: Iterable[Fact], t: int) -> list[Line]:
+    """The lines of an occurrence, those of a trade less its refunds."""
+    amounts = [line.amount for line in fact.lines]
+    if fact.type in TRADES:
+        for refund in refunds(fact, facts, t):
+            if refund.lines:
+                take_back_lines(amounts, fact, refund)
+            else:
+                take_back_share(amounts, fact, refund)
+    return [
+        Line(line.item, line.category, line.quantity, amount)
+        for line, amount in zip(fact.lines, amounts, strict=True)
+    ]
+
+
+def take_back_lines(amounts: list[int], trade: Fact, refund: Fact) -> None:
+    """Off the lines of the same item in turn, up to what each has left; the rest off the last of them."""
+    for back in refund.lines:
+        same = [index for index, line in enumerate(trade.lines) if line.item == back.item]
+        rest = back.amount
+        for index in same:
+            taken = min(rest, max(amounts[index], 0))
+            amounts[index] -= taken
+            rest -= taken
+        if same:
+            amounts[same[-1]] -= rest
+
+
+def take_back_share(amounts: list[int], trade: Fact, refund: Fact) -> None:
+    """Off all lines by their amount, rounded down; the remainder off the last one."""
+    total = sum(line.amount for line in trade.lines)
+    shares = [refund.amount * line.amount // total if total else 0 for line in trade.lines]
+    for index, share in enumerate(shares):
+        amounts[index] -= share
+    if shares:
+        amounts[-1] -= refund.amount - sum(shares)
+
+
+def is_left_out(rule: Rule, line: Line, fact: Fact, facts: Iterable[Fact], t: int) -> bool:
+    """Whether another of the later events has the line's item, at or after it and up to t."""
+    if "unless_later" not in rule or line.item is None:
+        return False
+    types = several(rule["unless_later"]["event"])
+    return any(
+        other is not fact
+        and fact.time <= other.time <= t
+        and line.item in [each.item for each in other.lines]
+        and is_later_event(other, types, facts, t)
+        for other in facts
+    )
+
+
+def is_later_event(fact: Fact, types: Sequence[str], facts: Iterable[Fact], t: int) -> bool:
+    """Of the named types; completed implies paid; closing before completion ends a payment until then."""
+    if fact.type == COMPLETED and PAID in types:
+        return True
+    return fact.type in types and not (fact.type == PAID and is_closed(fact.trade, facts, t))
+
+
+def is_closed(trade: str | None, facts: Iterable[Fact], t: int) -> bool:
+    until = {fact.type for fact in facts if fact.trade == trade and fact.time <= t}
+    return CLOSED in until and COMPLETED not in until
+
+
+def several(types: str | Sequence[str]) -> Sequence[str]:
+    return [types] if isinstance(types, str) else types
+
+
+def duration(text: str) -> int:
+    """Microseconds of "90m", "3h" or "10d"."""
+    return int(text[:-1]) * UNITS[text[-1]]
+
+
+def moment(t: int) -> datetime:
+    return EPOCH + timedelta(microseconds=t)
