@@ -61,7 +61,10 @@ class TradeClosed(Trade):
 
 
 class TradeRefunded(CustomerFact):
-    """Money of a trade went back, in whole or in part; (trade_id, refund_id) names the refund."""
+    """Money of a trade went back, in whole or in part; (trade_id, refund_id) names the refund.
+
+    Without items it is spread over the lines of the trade.
+    """
 
     type = "trade.refunded"
     topic = "shop.trades"
@@ -70,4 +73,4 @@ class TradeRefunded(CustomerFact):
     refund_id: Id
     amount: Money = 0
     currency: Currency | None = None
-    items: tuple[Line, ...] | None = None
+    items: tuple[Line, ...] = ()

@@ -9,11 +9,12 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, TypeAdapter, ValidationError, create_model
 from pydantic_core import from_json
 
-from huitou_events.event import Event, Name
+from huitou_events.event import HEADERS, Event, Name
 from huitou_events.fact import Fact
 from huitou_events.topics import CATALOGUE
 
 Headers = Iterable[tuple[str, bytes]]
+_STRUCTURED = HEADERS[0][1]
 _ATTRIBUTES = {"specversion", "id", "source", "type", "shopid", "subject", "partitionkey", "time"}
 
 
@@ -59,9 +60,7 @@ def decode(topic: str, key: bytes | None, value: bytes | None, headers: Headers 
 def envelope_of(fact: type[Fact]) -> type[Envelope]:
     """The whole record of a fact, as a class."""
     kind: Any = Literal[fact.type]
-    return create_model(
-        fact.__name__, __base__=Envelope, __doc__=fact.__doc__, type=(kind, ...), data=(fact, ...)
-    )
+    return create_model(fact.__name__, __base__=Envelope, __doc__=fact.__doc__, type=(kind, ...), data=(fact, ...))
 
 
 @cache
@@ -77,11 +76,13 @@ def _document(value: bytes, headers: Headers) -> bytes:
     attributes: dict[str, bytes] = {}
     for name, header in headers:
         if name == "content-type":
+            if header == _STRUCTURED:
+                return value
             content_type = (header or b"").strip().lower()
         elif name.startswith("ce_"):
             attributes[name[3:]] = header or b""
     if content_type.startswith(b"application/cloudevents"):
-        if not content_type.startswith(b"application/cloudevents+json"):
+        if not content_type.startswith(_STRUCTURED):
             raise Undecodable("not-cloudevent", "content-type: should be application/cloudevents+json")
         return value
     return _assembled(value, content_type, attributes) if attributes else value
@@ -135,9 +136,10 @@ def _path(location: tuple[int | str, ...]) -> str:
 
 def _agree(event: Event[Any], wire: Any, key: bytes) -> None:
     """Key, partitionkey, subject, shopid and the id in the data name the same shop and object."""
-    if key != event.key:
+    partitionkey = event.partitionkey
+    if key != partitionkey.encode():
         raise Undecodable("ids-disagree", "the record's key is not that of shopid and data")
-    if wire.partitionkey is not None and wire.partitionkey != event.partitionkey:
+    if wire.partitionkey is not None and wire.partitionkey != partitionkey:
         raise Undecodable("ids-disagree", "partitionkey is not that of shopid and data")
     if wire.subject is not None and wire.subject != event.subject:
         raise Undecodable("ids-disagree", "subject is not that of data")
