@@ -1,0 +1,143 @@
+"""What an audience rule is made of, once parsed: a tree of frozen values that compare and hash by content."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+TRADES = ("trade.created", "trade.paid", "trade.completed", "trade.closed")
+REFUND = "trade.refunded"
+BEHAVIOURS = (
+    "cart.added",
+    "cart.removed",
+    "favourite.added",
+    "favourite.removed",
+    "page.viewed",
+    "shop.followed",
+    "shop.unfollowed",
+    "customer.signed_in",
+    "poster.shown",
+    "poster.clicked",
+)
+EVENTS = (*TRADES, REFUND, *BEHAVIOURS)
+"""The events that a condition may name. A place in this tuple is the event's code in the columns of `people`."""
+
+MEASURES = ("count", "amount", "quantity", "items", "days")
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """A number lies within bounds, both inclusive; a moment is a number of microseconds since 1970."""
+
+    at_least: int | None = None
+    at_most: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """A value is one of these."""
+
+    values: frozenset[str] | frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Is:
+    """A yes-or-no attribute has this value."""
+
+    value: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """An attribute has a value at all, or (False) has none."""
+
+    value: bool
+
+
+Test: TypeAlias = Bounds | OneOf | Is | Known
+
+
+@dataclass(frozen=True, slots=True)
+class Aged:
+    """Events that are at least `newest` and less than `oldest` old, in microseconds."""
+
+    oldest: int
+    newest: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Since:
+    """Events from this moment on, in microseconds since 1970."""
+
+    moment: int
+
+
+Window: TypeAlias = Aged | Since | None
+
+
+@dataclass(frozen=True, slots=True)
+class AllOf:
+    """Every rule holds."""
+
+    rules: tuple[Rule, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """At least one rule holds."""
+
+    rules: tuple[Rule, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """The rule does not hold."""
+
+    rule: Rule
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """What is known of a customer passes a test; what is unknown passes none but `known: false`."""
+
+    name: str
+    test: Test
+
+
+@dataclass(frozen=True, slots=True)
+class Tagged:
+    """The customer has a tag."""
+
+    tag: str
+
+
+@dataclass(frozen=True, slots=True)
+class InTier:
+    """The customer's tier is one of these."""
+
+    tiers: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class InAudience:
+    """The rule of another audience holds; `rule` is that rule once `expand` has looked it up."""
+
+    audience: str
+    rule: Rule | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Occurred:
+    """A measure of the customer's events within a window lies within bounds."""
+
+    events: frozenset[str]
+    measure: str = "count"
+    bounds: Bounds = Bounds(at_least=1)
+    window: Window = None
+    items: frozenset[str] | None = None
+    categories: frozenset[str] | None = None
+    unless_later: frozenset[str] | None = None
+
+
+Condition: TypeAlias = Attribute | Tagged | InTier | InAudience | Occurred
+Rule: TypeAlias = AllOf | AnyOf | Not | Condition

@@ -1,0 +1,136 @@
+"""What a rule depends on: the events, attributes, tags and tiers that it reads, and the audiences inside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from segment_svc.conditions import fail
+from segment_svc.nodes import (
+    REFUND,
+    TRADES,
+    AllOf,
+    AnyOf,
+    Attribute,
+    InAudience,
+    InTier,
+    Not,
+    Occurred,
+    Rule,
+    Tagged,
+)
+
+TRADE_FIGURES = frozenset({"trades", "amount", "average_order_value", "first_trade_at", "last_trade_at"})
+MOST_EXPANDED = 2_000
+LEVELS_EXPANDED = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Reads:
+    """What beside time can change a rule's value; `attributes` are names of changes (`people.CHANGING`)."""
+
+    events: frozenset[str] = frozenset()
+    attributes: frozenset[str] = frozenset()
+    tags: frozenset[str] = frozenset()
+    audiences: frozenset[str] = frozenset()
+    tiers: bool = False
+
+    def __or__(self, other: Reads) -> Reads:
+        return Reads(
+            self.events | other.events,
+            self.attributes | other.attributes,
+            self.tags | other.tags,
+            self.audiences | other.audiences,
+            self.tiers or other.tiers,
+        )
+
+
+def reads(rule: Rule) -> Reads:
+    """Everything that a rule reads, in its expanded audiences too."""
+    match rule:
+        case AllOf(rules) | AnyOf(rules):
+            found = Reads()
+            for one in rules:
+                found |= reads(one)
+            return found
+        case Not(inner):
+            return reads(inner)
+        case InAudience(audience, inner):
+            return Reads(audiences=frozenset({audience})) | (reads(inner) if inner is not None else Reads())
+        case Tagged(tag):
+            return Reads(tags=frozenset({tag}))
+        case InTier():
+            return Reads(attributes=frozenset({"tier"}), tiers=True)
+        case Attribute(name) if name in TRADE_FIGURES:
+            return Reads(events=frozenset({"trade.completed", REFUND}))
+        case Attribute(name):
+            return Reads(attributes=frozenset({"birthday" if name == "age" else name}))
+        case Occurred():
+            return Reads(events=_events(rule))
+
+
+def _events(rule: Occurred) -> frozenset[str]:
+    events = rule.events
+    if events & set(TRADES):
+        events |= {REFUND}
+    later = rule.unless_later or frozenset()
+    if "trade.paid" in later:
+        later |= {"trade.completed", "trade.closed"}
+    return events | later
+
+
+def expand(rule: Rule, lookup: Mapping[str, Rule]) -> Rule:
+    """The rule with the rules of its audiences filled in; RuleError on an unknown one, a cycle or too large a whole."""
+    return _Expansion(lookup).expand(rule, "rule", ()).rule
+
+
+@dataclass(frozen=True, slots=True)
+class _Whole:
+    """An expanded rule with its size, counted as if nothing in it were shared."""
+
+    rule: Rule
+    levels: int
+    conditions: int
+
+
+class _Expansion:
+    """Each audience is expanded once, so that a small rule cannot stand for a huge one at a huge cost."""
+
+    def __init__(self, lookup: Mapping[str, Rule]) -> None:
+        self.lookup = lookup
+        self.done: dict[str, _Whole] = {}
+
+    def expand(self, rule: Rule, path: str, above: tuple[str, ...]) -> _Whole:
+        match rule:
+            case AllOf(rules) | AnyOf(rules):
+                word = "all" if isinstance(rule, AllOf) else "any"
+                inner = [self.expand(one, f"{path}.{word}[{n}]", above) for n, one in enumerate(rules)]
+                whole = replace(rule, rules=tuple(one.rule for one in inner))
+                return self._sized(whole, path, inner)
+            case Not(one):
+                negated = self.expand(one, f"{path}.not", above)
+                return self._sized(Not(negated.rule), path, [negated])
+            case InAudience(audience):
+                there = self._audience(audience, f"{path}.audience", above)
+                return self._sized(InAudience(audience, there.rule), path, [there])
+            case _:
+                return _Whole(rule, 1, 1)
+
+    def _audience(self, audience: str, path: str, above: tuple[str, ...]) -> _Whole:
+        if audience in above:
+            circle = " -> ".join((*above[above.index(audience) :], audience))
+            fail(path, f"an audience cannot contain itself: {circle}")
+        if audience not in self.lookup:
+            fail(path, f"no audience {audience!r}")
+        if audience not in self.done:
+            self.done[audience] = self.expand(self.lookup[audience], path, (*above, audience))
+        return self.done[audience]
+
+    def _sized(self, rule: Rule, path: str, inner: list[_Whole]) -> _Whole:
+        levels = 1 + max((one.levels for one in inner), default=0)
+        conditions = sum(one.conditions for one in inner)
+        if levels > LEVELS_EXPANDED:
+            fail(path, f"with the audiences in it, a rule has at most {LEVELS_EXPANDED} levels")
+        if conditions > MOST_EXPANDED:
+            fail(path, f"with the audiences in it, a rule has at most {MOST_EXPANDED} conditions")
+        return _Whole(rule, levels, conditions)

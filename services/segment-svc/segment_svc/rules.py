@@ -1,0 +1,92 @@
+"""The rule language of audiences: JSON in, a tree of `nodes` out, or an error that names the wrong place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from segment_svc.conditions import RuleError, attribute, event, fail, fields, text, texts
+from segment_svc.nodes import AllOf, AnyOf, InAudience, InTier, Not, Rule, Tagged
+from segment_svc.references import Reads, expand, reads
+
+__all__ = ["LEVELS", "MOST", "Reads", "RuleError", "expand", "parse", "reads"]
+
+LEVELS = 32
+MOST = 200
+NOT_YET = ("birthday", "rfm")
+
+
+class Budget:
+    """How many conditions a rule may still have."""
+
+    def __init__(self, conditions: int) -> None:
+        self.left = conditions
+
+    def spend(self, path: str) -> None:
+        self.left -= 1
+        if self.left < 0:
+            fail(path, f"a rule has at most {MOST} conditions")
+
+
+def parse(value: object) -> Rule:
+    """A rule from decoded JSON; RuleError says where it is wrong and what was expected."""
+    return _rule(value, "rule", LEVELS, Budget(MOST))
+
+
+def _rule(value: object, path: str, levels: int, budget: Budget) -> Rule:
+    if levels == 0:
+        fail(path, f"a rule has at most {LEVELS} levels")
+    if not isinstance(value, dict):
+        fail(path, 'a rule is an object, for example {"event": "cart.added"}')
+    if "all" in value:
+        fields(value, path, "all")
+        return AllOf(_rules(value["all"], f"{path}.all", levels, budget))
+    if "any" in value:
+        fields(value, path, "any")
+        return AnyOf(_rules(value["any"], f"{path}.any", levels, budget))
+    if "not" in value:
+        fields(value, path, "not")
+        return Not(_rule(value["not"], f"{path}.not", levels - 1, budget))
+    budget.spend(path)
+    return _condition(value, path)
+
+
+def _rules(value: object, path: str, levels: int, budget: Budget) -> tuple[Rule, ...]:
+    if not isinstance(value, list):
+        fail(path, "a list of rules is expected")
+    return tuple(_rule(rule, f"{path}[{place}]", levels - 1, budget) for place, rule in enumerate(value))
+
+
+def _condition(value: dict[str, object], path: str) -> Rule:
+    for name, read in CONDITIONS.items():
+        if name in value:
+            return read(value, path)
+    for name in NOT_YET:
+        if name in value:
+            fail(f"{path}.{name}", "not available yet")
+    known = ", ".join(("all", "any", "not", *CONDITIONS))
+    found = f" and not {', '.join(sorted(map(repr, value)))[:100]}" if value else ""
+    raise RuleError(path, f"a rule has one of {known}{found}")
+
+
+def _tag(value: dict[str, object], path: str) -> Rule:
+    fields(value, path, "tag")
+    return Tagged(text(value["tag"], f"{path}.tag"))
+
+
+def _audience(value: dict[str, object], path: str) -> Rule:
+    fields(value, path, "audience")
+    return InAudience(text(value["audience"], f"{path}.audience"))
+
+
+def _tier(value: dict[str, object], path: str) -> Rule:
+    fields(value, path, "tier")
+    return InTier(texts(value["tier"], f"{path}.tier"))
+
+
+CONDITIONS: dict[str, Callable[[dict[str, object], str], Rule]] = {
+    "attribute": attribute,
+    "tag": _tag,
+    "audience": _audience,
+    "tier": _tier,
+    "event": event,
+}
