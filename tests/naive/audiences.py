@@ -146,9 +146,7 @@ def happened(rule: Rule, customer: Customer, t: int) -> bool:
     parts = [counted(rule, fact, customer, t) for fact in in_time]
     measures = [name for name in ("count", "amount", "quantity", "items", "days") if name in rule]
     name = measures[0] if measures else "count"
-    return within(
-        rule.get(name, {"at_least": 1}), measure(name, [part for part in parts if part], customer.zone)
-    )
+    return within(rule.get(name, {"at_least": 1}), measure(name, [part for part in parts if part], customer.zone))
 
 
 def occurrences(types: Sequence[str], facts: Iterable[Fact]) -> list[Fact]:
@@ -230,8 +228,7 @@ def net_lines(fact: Fact, facts: Iterable[Fact], t: int) -> list[Line]:
             else:
                 take_back_share(amounts, fact, refund)
     return [
-        Line(line.item, line.category, line.quantity, amount)
-        for line, amount in zip(fact.lines, amounts, strict=True)
+        Line(line.item, line.category, line.quantity, amount) for line, amount in zip(fact.lines, amounts, strict=True)
     ]
 
 

@@ -33,7 +33,7 @@ def attribute(name: str, events: Sequence[Event[Any]], t: int) -> Value:
     if name == "fan":
         return isinstance(latest(events, t, ShopFollowed, ShopUnfollowed), ShopFollowed)
     if name == "member":
-        return tier(events, t) is not None
+        return isinstance(latest(events, t, MemberJoined, MembershipEnded), MemberJoined)
     if name == "points":
         points = latest(events, t, PointsChanged)
         return points.balance if isinstance(points, PointsChanged) else None

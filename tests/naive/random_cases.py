@@ -62,11 +62,7 @@ def times(anchor: datetime, *, ahead: bool = True) -> st.SearchStrategy[datetime
     """Moments around an anchor: whole windows before or after it, at most a microsecond beside."""
     spans = [timedelta(0), *(timedelta(microseconds=duration(window)) for window in WINDOWS)]
     back = st.tuples(st.sampled_from(spans), st.sampled_from(spans)).map(lambda pair: -pair[0] - pair[1])
-    away = (
-        st.one_of(back, st.sampled_from(spans), st.timedeltas(timedelta(-45), timedelta(5)))
-        if ahead
-        else back
-    )
+    away = st.one_of(back, st.sampled_from(spans), st.timedeltas(timedelta(-45), timedelta(5))) if ahead else back
     beside = st.sampled_from([0, 0, 0, -1, 1]).map(lambda n: timedelta(microseconds=n))
     return st.tuples(away, beside).map(lambda pair: anchor + pair[0] + pair[1])
 
@@ -126,24 +122,18 @@ def behaviour(customer: str) -> st.SearchStrategy[Fact]:
 @st.composite
 def updates(draw: st.DrawFn, customer: str, anchor: datetime) -> Fact:
     """A word on some fields of the customer, null among them."""
-    fields: dict[str, st.SearchStrategy[Any]] = {
-        name: st.sampled_from(texts) for name, texts in TEXTS.items()
-    }
+    fields: dict[str, st.SearchStrategy[Any]] = {name: st.sampled_from(texts) for name, texts in TEXTS.items()}
     fields["birthday"] = birthdays(anchor)
     fields["phone"] = st.just("+8613800000000")
     fields["registered_at"] = times(anchor)
     fields["consent"] = st.builds(Consent, sms=st.booleans(), source=st.just("form"))
     names = draw(st.lists(st.sampled_from(sorted(fields)), min_size=1, max_size=3, unique=True))
-    return CustomerUpdated(
-        customer_id=customer, **{name: draw(st.one_of(st.none(), fields[name])) for name in names}
-    )
+    return CustomerUpdated(customer_id=customer, **{name: draw(st.one_of(st.none(), fields[name])) for name in names})
 
 
 def birthdays(anchor: datetime) -> st.SearchStrategy[str]:
     near = st.integers(-2, 35).map(lambda days: (anchor + timedelta(days)).date())
-    dated = st.tuples(near, st.sampled_from([1996, 2000, 2001, 2008])).map(
-        lambda pair: f"{pair[1]}-{pair[0]:%m-%d}"
-    )
+    dated = st.tuples(near, st.sampled_from([1996, 2000, 2001, 2008])).map(lambda pair: f"{pair[1]}-{pair[0]:%m-%d}")
     return st.one_of(dated, st.sampled_from(["2000-02-29", "2008-02-29", "--03-01"]))
 
 
@@ -152,9 +142,7 @@ def standings(customer: str) -> st.SearchStrategy[Fact]:
     tiers = st.sampled_from(TIERS)
     return st.one_of(
         st.builds(MemberJoined, customer_id=st.just(customer), tier=tiers),
-        st.builds(
-            TierChanged, customer_id=st.just(customer), before=tiers, after=tiers, reason=st.just("trade")
-        ),
+        st.builds(TierChanged, customer_id=st.just(customer), before=tiers, after=tiers, reason=st.just("trade")),
         st.builds(MembershipEnded, customer_id=st.just(customer)),
         st.builds(
             PointsChanged,
@@ -178,9 +166,7 @@ def histories(
         facts = st.one_of(facts, facts, behaviour(customer), updates(customer, anchor), standings(customer))
     drawn = draw(st.lists(st.tuples(facts, times(anchor), st.sampled_from("ab")), max_size=most))
     return [
-        Event.of(
-            fact, shop="s1", source=f"urn:shop:s1:{source}", time=time, id=f"{customer}-{source}{number}"
-        )
+        Event.of(fact, shop="s1", source=f"urn:shop:s1:{source}", time=time, id=f"{customer}-{source}{number}")
         for number, (fact, time, source) in enumerate(drawn)
     ]
 

@@ -66,9 +66,7 @@ def attributes(draw: st.DrawFn, anchor: datetime) -> Rule:
         return {"attribute": name, "is": draw(st.booleans())}
     if name in TEXTS:
         return {"attribute": name, "in": draw(some(TEXTS[name]))}
-    values: st.SearchStrategy[Any] = (
-        times(anchor).map(rfc3339) if name in DATES else st.sampled_from(NUMBERS[name])
-    )
+    values: st.SearchStrategy[Any] = times(anchor).map(rfc3339) if name in DATES else st.sampled_from(NUMBERS[name])
     if name in NUMBERS and draw(st.integers(0, 3)) == 0:
         return {"attribute": name, "in": draw(some(NUMBERS[name]))}
     if draw(st.booleans()):
@@ -80,9 +78,7 @@ def attributes(draw: st.DrawFn, anchor: datetime) -> Rule:
 def happenings(draw: st.DrawFn) -> Rule:
     """A condition on events, with any measure, window, filter and unless_later."""
     types = draw(
-        st.one_of(
-            some(TRADE_TYPES), some(BEHAVIOUR_TYPES), some([*TRADE_TYPES, *BEHAVIOUR_TYPES, "trade.refunded"])
-        )
+        st.one_of(some(TRADE_TYPES), some(BEHAVIOUR_TYPES), some([*TRADE_TYPES, *BEHAVIOUR_TYPES, "trade.refunded"]))
     )
     rule: Rule = {"event": types[0] if len(types) == 1 and draw(st.booleans()) else types}
     if draw(st.integers(0, 3)):
@@ -93,9 +89,7 @@ def happenings(draw: st.DrawFn) -> Rule:
     if draw(st.integers(0, 4)) == 0:
         rule["category"] = draw(some(CATEGORIES))
     if draw(st.integers(0, 2)) == 0:
-        later = draw(
-            st.one_of(some(["trade.paid", "trade.completed"]), some([*TRADE_TYPES, *BEHAVIOUR_TYPES]))
-        )
+        later = draw(st.one_of(some(["trade.paid", "trade.completed"]), some([*TRADE_TYPES, *BEHAVIOUR_TYPES])))
         rule["unless_later"] = {"event": later, "same": "item"}
     return rule
 

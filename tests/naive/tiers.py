@@ -52,9 +52,7 @@ class Figures(NamedTuple):
     trades: int
 
 
-def standing_at(
-    events: Iterable[Event[Any]], versions: Sequence[Version], calls: Sequence[Call], t: int
-) -> Standing:
+def standing_at(events: Iterable[Event[Any]], versions: Sequence[Version], calls: Sequence[Call], t: int) -> Standing:
     """Goes through everything up to t in its order; joining and promotion happen nowhere else."""
     facts = standing(surviving(events))
     joined_at: int | None = None
