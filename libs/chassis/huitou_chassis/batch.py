@@ -1,0 +1,184 @@
+"""One batch of records: decode, admit, handle, say, commit; and what to do when that fails.
+
+    decode        what cannot be understood becomes a dead letter
+    inbox         what was taken before is dropped; one name with two contents becomes a dead letter
+    handlers      runs of events that share a handler, in order
+    outbox        what was said and the dead letters, in the same transaction
+
+A batch that fails for a reason of the database's is tried again whole. One that fails for any other reason is halved
+until the event that cannot be handled is alone: refused, it becomes a dead letter; else the process stops at it.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+import asyncpg
+import structlog
+
+from huitou_chassis import inbox, telemetry
+from huitou_chassis.db import Tx
+from huitou_chassis.errors import Reject
+from huitou_chassis.outbox import Message
+from huitou_chassis.service import Context, Handler
+from huitou_events import Event, Undecodable, decode, micros
+
+AHEAD_US = 400 * 86_400 * 1_000_000
+ATTEMPTS = 5
+LONGEST_PAUSE = 2.0
+TRANSIENT = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.TransactionRollbackError,
+    asyncpg.LockNotAvailableError,
+    OSError,
+    TimeoutError,
+)
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Record:
+    """A record as it came from the broker; `timestamp` is its arrival there in milliseconds."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]] = ()
+
+
+@dataclass(frozen=True)
+class Refusal:
+    record: Record
+    reason: str
+    detail: str
+
+
+async def process(ctx: Context, records: Sequence[Record]) -> None:
+    """Takes the records for good; returns when that is committed. Raises only what cannot be helped by trying again."""
+    events, refusals = _understood(ctx, records)
+    await _attempt(ctx, events, refusals)
+
+
+async def _attempt(ctx: Context, events: list[tuple[Record, Event[Any]]], refusals: list[Refusal]) -> None:
+    failed = 0
+    while True:
+        try:
+            return await _take(ctx, events, refusals)
+        except TRANSIENT as error:
+            log.warning("batch is tried again", error=type(error).__name__, records=len(events))
+            await asyncio.sleep(min(LONGEST_PAUSE, 0.05 * 2 ** min(failed, 6)))
+            failed += 1
+        except Exception as error:
+            if len(events) > 1:
+                half = len(events) // 2
+                await _attempt(ctx, events[:half], refusals)
+                return await _attempt(ctx, events[half:], [])
+            refused = _refusal(events, error)
+            if refused is None:
+                failed += 1
+                if failed >= ATTEMPTS:
+                    raise
+                await asyncio.sleep(0.1 * 2**failed)
+            else:
+                events, refusals = [], [*refusals, refused]
+
+
+def _refusal(events: list[tuple[Record, Event[Any]]], error: Exception) -> Refusal | None:
+    if not events:
+        return None
+    record = events[0][0]
+    if isinstance(error, Reject):
+        return Refusal(record, error.reason, error.detail)
+    if isinstance(error, asyncpg.DataError):
+        return Refusal(record, "cannot-be-stored", f"PostgreSQL refused a value ({type(error).__name__})")
+    return None
+
+
+def _understood(ctx: Context, records: Sequence[Record]) -> tuple[list[tuple[Record, Event[Any]]], list[Refusal]]:
+    events: list[tuple[Record, Event[Any]]] = []
+    refusals: list[Refusal] = []
+    latest = ctx.clock.us() + AHEAD_US
+    handlers = ctx.service.handlers
+    for record in records:
+        try:
+            event = decode(record.topic, record.key, record.value, record.headers)
+        except Undecodable as error:
+            refusals.append(Refusal(record, error.reason, error.detail))
+            continue
+        if event.us > latest:
+            refusals.append(Refusal(record, "too-far-ahead", "time: more than 400 days ahead of the clock"))
+        elif type(event.data) in handlers:
+            events.append((record, event))
+    return events, refusals
+
+
+async def _take(ctx: Context, events: list[tuple[Record, Event[Any]]], refusals: list[Refusal]) -> None:
+    if not events and not refusals:
+        return
+    async with ctx.db.transaction() as tx:
+        new, conflicts = await inbox.admit(tx, [event for _, event in events])
+        for handler, run in groupby(new, key=lambda event: _handler(ctx, event)):
+            await handler(list(run), tx)
+        records = {id(event): record for record, event in events}
+        refused = [Refusal(records[id(event)], reason, detail) for event, reason, detail in tx.rejected]
+        refused += [
+            Refusal(records[id(event)], "id-conflict", "shop, source and id name an event of another content")
+            for event in conflicts
+        ]
+        if tx.rejected:
+            await inbox.forget(tx, [inbox.name_of(event) for event, _, _ in tx.rejected])
+        letters = await _dead_letters(tx, [*refusals, *refused])
+        await tx.flush()
+        ctx.failpoints.reach("before-commit")
+    ctx.failpoints.reach("after-commit")
+    for letter in letters:
+        telemetry.DEAD_LETTERS.labels(letter.record.topic, letter.reason).inc()
+        log.warning("dead letter", topic=letter.record.topic, reason=letter.reason, offset=letter.record.offset)
+
+
+def _handler(ctx: Context, event: Event[Any]) -> Handler:
+    return ctx.service.handlers[type(event.data)]
+
+
+async def _dead_letters(tx: Tx, refusals: list[Refusal]) -> list[Refusal]:
+    """Sends each to its topic's dead letters, once: a record read again after a crash is known by its place."""
+    if not refusals:
+        return []
+    places = {
+        (
+            "",
+            inbox.fingerprint(
+                "dead", r.record.topic, *map(str, (r.record.partition, r.record.offset, r.record.timestamp))
+            ),
+        ): r
+        for r in refusals
+    }
+    new = await inbox.remember(tx, dict.fromkeys(places, b""))
+    letters = [refusal for place, refusal in places.items() if place in new]
+    for letter in letters:
+        tx.send(_letter(tx, letter))
+    return letters
+
+
+def _letter(tx: Tx, refusal: Refusal) -> Message:
+    record = refusal.record
+    why = {
+        "huitou-reason": refusal.reason,
+        "huitou-detail": refusal.detail,
+        "huitou-service": tx.ctx.service.name,
+        "huitou-topic": record.topic,
+        "huitou-partition": str(record.partition),
+        "huitou-offset": str(record.offset),
+        "huitou-at-us": str(micros(tx.now)),
+    }
+    headers = [*record.headers, *((name, value.encode()) for name, value in why.items())]
+    return Message(f"{record.topic}.dlq", record.key, record.value, headers)

@@ -1,0 +1,118 @@
+"""The command `huitou`: one group per installed service, keys, topics, publish, verify, and what plugs itself in."""
+
+import asyncio
+import sys
+from collections.abc import Coroutine
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Annotated, Any
+
+import asyncpg
+import typer
+import uvloop
+from aiokafka.errors import KafkaError
+
+from huitou_chassis import keys_commands, migrations, process, publishing, topics
+from huitou_chassis.service import Service, running
+from huitou_chassis.settings import Settings
+
+app = typer.Typer(help="Huitou: customer operations for online shops.", no_args_is_help=True, add_completion=False)
+
+
+def main() -> None:
+    """Adds what is installed and runs the command line."""
+    services = _services()
+    for service in services:
+        app.add_typer(_commands(service), name=service.name)
+    app.add_typer(keys_commands.app, name="keys")
+    for plugin in entry_points(group="huitou.commands"):
+        app.registered_commands += plugin.load().registered_commands
+    try:
+        app()
+    except (OSError, TimeoutError, asyncpg.PostgresError, KafkaError) as error:
+        sys.exit(f"huitou: {type(error).__name__}: {error}\nLook at HUITOU_KAFKA and HUITOU_POSTGRES.")
+
+
+def _services() -> list[Service]:
+    return sorted((plugin.load() for plugin in entry_points(group="huitou.services")), key=lambda s: s.name)
+
+
+def _run(work: Coroutine[Any, Any, Any]) -> Any:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(work)
+
+
+def _commands(service: Service) -> typer.Typer:
+    group = typer.Typer(help=service.title, no_args_is_help=True)
+
+    @group.command(help=f"Serve the API of {service.name} until SIGTERM.")
+    def api() -> None:
+        _run(process.api(service))
+
+    @group.command(help=f"Read events, relay and run the jobs of {service.name} until SIGTERM.")
+    def worker() -> None:
+        _run(process.worker(service))
+
+    @group.command(help=f"Bring the database of {service.name} to the newest version.")
+    def migrate() -> None:
+        settings = service.settings()
+        _run(migrations.migrate(service, settings))
+        typer.echo(f"{settings.database(service.name)} is at the newest version")
+
+    return group
+
+
+@app.command("topics")
+def make_topics(
+    partitions: Annotated[int, typer.Option(help="Partitions of each topic.")] = topics.PARTITIONS,
+    replication: Annotated[int, typer.Option(help="Copies of each partition.")] = 1,
+) -> None:
+    """Make every topic of the contract, and its dead letters, where they are missing."""
+    settings = Settings()
+    made = _run(topics.create(settings.kafka, partitions=partitions, replication=replication))
+    typer.echo(f"made {len(made)}: {', '.join(made)}" if made else "all topics are there")
+
+
+@app.command()
+def publish(
+    file: Annotated[Path | None, typer.Argument(help="One CloudEvent a line; standard input if left out.")] = None,
+) -> None:
+    """Publish events, one JSON CloudEvent a line, each to its topic under its key."""
+    if file is not None and not file.is_file():
+        sys.exit(f"huitou publish: no file {file}")
+    with file.open("rb") if file else sys.stdin.buffer as lines:
+        report = _run(publishing.publish(Settings().kafka, lines))
+    for line, reason in report.refused[:20]:
+        typer.echo(f"line {line}: {reason}", err=True)
+    typer.echo(f"published {report.published}, refused {len(report.refused)}")
+    if report.refused:
+        raise typer.Exit(1)
+
+
+@app.command()
+def verify(
+    shop: Annotated[str, typer.Argument(help="The shop's id.")],
+    customer: Annotated[str | None, typer.Option(help="One customer only.")] = None,
+) -> None:
+    """Recompute a shop from the facts in every service, and report what differs from what is stored."""
+    found = 0
+    for service in _services():
+        if service.verify is None:
+            continue
+        differences = _run(_verify(service, shop, customer))
+        found += len(differences)
+        typer.echo(f"{service.name}: {len(differences)} differences")
+        for difference in differences[:100]:
+            typer.echo(f"  {difference}")
+    if found:
+        raise typer.Exit(1)
+
+
+async def _verify(service: Service, shop: str, customer: str | None) -> list[str]:
+    assert service.verify is not None
+    async with running(service, service.settings()) as ctx:
+        return await service.verify(ctx, shop, customer)
+
+
+if __name__ == "__main__":
+    main()

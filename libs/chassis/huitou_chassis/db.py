@@ -1,0 +1,184 @@
+"""PostgreSQL: a pool with deadlines everywhere, and the transaction that handlers, jobs and calls are given.
+
+Every wait is bounded: connecting, acquiring, each command, idle transactions. Only this module commits.
+"""
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit, urlunsplit
+from uuid import NAMESPACE_URL, uuid5
+
+import asyncpg
+import orjson
+from sqlalchemy.dialects.postgresql import asyncpg as dialect
+from sqlalchemy.sql import ClauseElement
+
+from huitou_chassis import outbox, shops
+from huitou_chassis.outbox import Message
+from huitou_chassis.shops import Shop
+from huitou_events import Event, Fact, micros
+
+if TYPE_CHECKING:
+    from huitou_chassis.service import Context
+
+CONNECT_SECONDS = 5
+ACQUIRE_SECONDS = 5
+COMMAND_SECONDS = 30
+_DIALECT = dialect.dialect()  # type: ignore[no-untyped-call]
+Statement = str | ClauseElement
+
+
+class Tx:
+    """One transaction: one moment of the domain clock, the statements, and what it says when it commits."""
+
+    def __init__(self, connection: "asyncpg.pool.PoolConnectionProxy[Any]", ctx: "Context") -> None:
+        self.connection = connection
+        self.ctx = ctx
+        self.clock = ctx.clock
+        self.settings = ctx.settings
+        self.now: datetime = ctx.clock.now()
+        self.us: int = micros(self.now)
+        self.rejected: list[tuple[Event[Any], str, str]] = []
+        self._said: list[Message] = []
+
+    async def fetch(self, statement: Statement, *args: Any) -> list[asyncpg.Record]:
+        sql, values = _compiled(statement, args)
+        return await self.connection.fetch(sql, *values)
+
+    async def fetchrow(self, statement: Statement, *args: Any) -> asyncpg.Record | None:
+        sql, values = _compiled(statement, args)
+        return await self.connection.fetchrow(sql, *values)
+
+    async def fetchval(self, statement: Statement, *args: Any) -> Any:
+        sql, values = _compiled(statement, args)
+        return await self.connection.fetchval(sql, *values)
+
+    async def execute(self, statement: Statement, *args: Any) -> str:
+        sql, values = _compiled(statement, args)
+        return await self.connection.execute(sql, *values)
+
+    async def executemany(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+        await self.connection.executemany(sql, rows)
+
+    async def shops(self, ids: Iterable[str]) -> dict[str, Shop]:
+        """The settings of these shops, defaults where none were ever given."""
+        return await shops.read(self, ids)
+
+    def emit(
+        self,
+        fact: Fact,
+        *,
+        shop: str,
+        because: Event[Any] | str,
+        about: str = "",
+        time: datetime | None = None,
+    ) -> str:
+        """Says the fact when this commits; returns its event id.
+
+        The id follows from its cause, so doing the work again says nothing new. `because` is the event that caused
+        it, or a text that names subject and moment; `about` tells several facts of one type and cause apart. `time`
+        is the cause's, or now.
+        """
+        if isinstance(because, Event):
+            cause = f"{because.source}\n{because.id}"
+            time = time or because.time
+        else:
+            cause = because
+        id = str(uuid5(NAMESPACE_URL, "\n".join((shop, cause, fact.type, about))))
+        source = f"urn:huitou:{self.ctx.service.name}"
+        event = Event.of(fact, shop=shop, source=source, time=time or self.now, id=id)
+        self._said.append(Message(event.topic, event.key, event.encode()))
+        return id
+
+    def send(self, message: Message) -> None:
+        """Sends a record as it is when this commits; for dead letters and replays."""
+        self._said.append(message)
+
+    def reject(self, event: Event[Any], reason: str, detail: str) -> None:
+        """Makes a dead letter of this event alone; the rest of the batch goes on."""
+        self.rejected.append((event, reason, detail))
+
+    async def flush(self) -> None:
+        said, self._said = self._said, []
+        await outbox.put(self, said)
+
+
+class Database:
+    """The pool of one process for one database."""
+
+    def __init__(self, pool: "asyncpg.Pool[Any]", ctx: "Context") -> None:
+        self.pool = pool
+        self._ctx = ctx
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Tx]:
+        """Commits at the end of the block, with everything that was said; rolls back when it raises."""
+        async with (
+            self.pool.acquire(timeout=ACQUIRE_SECONDS) as connection,
+            connection.transaction(),
+        ):
+            tx = Tx(connection, self._ctx)
+            yield tx
+            await tx.flush()
+
+    async def ping(self) -> None:
+        await self.pool.fetchval("SELECT 1", timeout=2)
+
+
+async def open_pool(url: str, *, size: int, name: str) -> "asyncpg.Pool[Any]":
+    """A pool on `url`; asyncpg's errors or OSError when the server cannot be reached."""
+    return await asyncpg.create_pool(
+        url,
+        min_size=1,
+        max_size=size,
+        timeout=CONNECT_SECONDS,
+        command_timeout=COMMAND_SECONDS,
+        init=_prepare,
+        server_settings={
+            "application_name": name,
+            "statement_timeout": f"{COMMAND_SECONDS}s",
+            "idle_in_transaction_session_timeout": "60s",
+            "tcp_keepalives_idle": "10",
+            "tcp_keepalives_interval": "5",
+            "tcp_keepalives_count": "3",
+        },
+    )
+
+
+def database_url(server: str, database: str) -> str:
+    """The address of another database on the same server."""
+    return urlunsplit(urlsplit(server)._replace(path=f"/{database}"))
+
+
+async def create_database(server: str, database: str) -> None:
+    """Creates the database if it is not there; safe when several processes do it at once."""
+    connection = await asyncpg.connect(server, timeout=CONNECT_SECONDS, command_timeout=COMMAND_SECONDS)
+    try:
+        if await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", database):
+            return
+        try:
+            await connection.execute(f"CREATE DATABASE \"{database}\" TEMPLATE template0 ENCODING 'UTF8'")
+        except (asyncpg.DuplicateDatabaseError, asyncpg.UniqueViolationError):
+            return
+    finally:
+        await connection.close()
+
+
+async def _prepare(connection: "asyncpg.Connection[Any]") -> None:
+    for name in ("json", "jsonb"):
+        await connection.set_type_codec(
+            name,
+            schema="pg_catalog",
+            encoder=lambda value: orjson.dumps(value).decode(),
+            decoder=orjson.loads,
+        )
+
+
+def _compiled(statement: Statement, args: tuple[Any, ...]) -> tuple[str, Sequence[Any]]:
+    if isinstance(statement, str):
+        return statement, args
+    made = statement.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
+    params = made.params or {}
+    return str(made), [params[name] for name in getattr(made, "positiontup", None) or ()]

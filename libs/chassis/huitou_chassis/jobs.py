@@ -1,0 +1,101 @@
+"""Jobs that run once across replicas: the worker that holds the lock of its service's database leads, and runs them.
+
+The lock is a session's: when its connection dies, another worker takes over. For a moment two may then run one job, so
+a job claims its rows under locks as well.
+"""
+
+import asyncio
+import time
+from typing import Any
+
+import asyncpg
+import structlog
+
+from huitou_chassis import telemetry
+from huitou_chassis.batch import ATTEMPTS, LONGEST_PAUSE, TRANSIENT
+from huitou_chassis.db import COMMAND_SECONDS, CONNECT_SECONDS, database_url
+from huitou_chassis.service import Context, Job
+
+LEADER = 0x68756974
+TRY_SECONDS = 0.5
+
+log = structlog.get_logger()
+
+
+class Leadership:
+    """Whether this worker leads; tried for again and again."""
+
+    def __init__(self, ctx: Context) -> None:
+        self._ctx = ctx
+        self.leads = asyncio.Event()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            try:
+                await self._hold(stop)
+            except (*TRANSIENT, asyncpg.PostgresError) as error:
+                log.warning("leading is tried again", error=type(error).__name__)
+            finally:
+                self.leads.clear()
+            await wait(stop, TRY_SECONDS)
+
+    async def _hold(self, stop: asyncio.Event) -> None:
+        server = self._ctx.settings.postgres.get_secret_value()
+        connection: asyncpg.Connection[Any] = await asyncpg.connect(
+            database_url(server, self._ctx.settings.database(self._ctx.service.name)),
+            timeout=CONNECT_SECONDS,
+            command_timeout=COMMAND_SECONDS,
+            server_settings={
+                "tcp_keepalives_idle": "5",
+                "tcp_keepalives_interval": "2",
+                "tcp_keepalives_count": "2",
+            },
+        )
+        try:
+            while not stop.is_set():
+                if await connection.fetchval("SELECT pg_try_advisory_lock($1)", LEADER):
+                    log.info("leads")
+                    await self._watch(connection, stop)
+                    return
+                await wait(stop, TRY_SECONDS)
+        finally:
+            await connection.close(timeout=2)
+
+    async def _watch(self, connection: "asyncpg.Connection[Any]", stop: asyncio.Event) -> None:
+        self.leads.set()
+        while not stop.is_set():
+            await connection.fetchval("SELECT 1", timeout=CONNECT_SECONDS)
+            await wait(stop, TRY_SECONDS)
+
+
+async def run(ctx: Context, job: Job, leads: asyncio.Event, stop: asyncio.Event) -> None:
+    """Runs the job whenever this worker leads. One that keeps failing ends the process, to be started again."""
+    failed = 0
+    while not stop.is_set():
+        if not leads.is_set():
+            await wait(stop, TRY_SECONDS / 5)
+            continue
+        began = time.perf_counter()
+        try:
+            more = await job.run(ctx)
+            failed = 0
+        except Exception as error:
+            failed += 1
+            telemetry.JOB_FAILURES.labels(job.name).inc()
+            helped_by_waiting = isinstance(error, TRANSIENT) or getattr(error, "retriable", False)
+            log.warning("job is tried again", job=job.name, error=repr(error), exc_info=not helped_by_waiting)
+            if failed >= ATTEMPTS and not helped_by_waiting:
+                raise
+            await wait(stop, min(LONGEST_PAUSE, 0.05 * 2 ** min(failed, 6)))
+            continue
+        telemetry.JOB_SECONDS.labels(job.name).observe(time.perf_counter() - began)
+        if not more:
+            await wait(stop, job.every)
+
+
+async def wait(stop: asyncio.Event, seconds: float) -> None:
+    """Sleeps, but not past `stop`."""
+    try:
+        await asyncio.wait_for(stop.wait(), seconds)
+    except TimeoutError:
+        return

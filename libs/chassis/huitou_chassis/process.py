@@ -1,0 +1,113 @@
+"""The two processes of a service: `api` answers calls, `worker` reads events, relays and runs jobs."""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import AsyncIterator
+
+import asyncpg
+import structlog
+import uvicorn
+from fastapi import FastAPI
+
+from huitou_chassis import http, jobs, migrations, telemetry
+from huitou_chassis.consumer import Consumer
+from huitou_chassis.relay import Relay
+from huitou_chassis.service import Context, Job, Service, running
+from huitou_chassis.settings import Settings
+
+RELAY_SECONDS = 0.03
+GRACE_SECONDS = 8
+
+log = structlog.get_logger()
+
+
+async def api(service: Service) -> None:
+    """Serves the service's API until SIGTERM; calls in hand are finished."""
+    settings = service.settings()
+    telemetry.configure_logs(service.name, "api")
+    stop = _stopped_by_signals()
+    async with _opened(service, settings, stop) as ctx:
+        held = service.holds(ctx) if service.holds else contextlib.nullcontext()
+        async with held as ctx.held:
+            await _serve(http.application(ctx), settings.host, settings.port, stop)
+
+
+async def worker(service: Service) -> None:
+    """Reads, relays and runs jobs until SIGTERM; the batch in hand is committed. One part failing ends them all."""
+    settings = service.settings()
+    telemetry.configure_logs(service.name, "worker")
+    stop = _stopped_by_signals()
+    async with _opened(service, settings, stop) as ctx:
+        consumer, leadership, relay = Consumer(ctx), jobs.Leadership(ctx), Relay()
+        parts = [
+            consumer.run(stop),
+            leadership.run(stop),
+            *(
+                jobs.run(ctx, job, leadership.leads, stop)
+                for job in (Job("relay", relay.run, every=RELAY_SECONDS), *service.jobs)
+            ),
+        ]
+        if settings.health_port:
+            health = http.health_application(ctx, consumer.ready.is_set)
+            parts.append(_serve(health, settings.host, settings.health_port, stop))
+        try:
+            async with asyncio.TaskGroup() as group:
+                for part in parts:
+                    group.create_task(part)
+        finally:
+            await relay.close()
+
+
+@contextlib.asynccontextmanager
+async def _opened(service: Service, settings: Settings, stop: asyncio.Event) -> AsyncIterator[Context]:
+    """Waits for the database and its migrations, then opens what the process needs."""
+    while not stop.is_set():
+        try:
+            await migrations.check(service, settings)
+            break
+        except (OSError, TimeoutError, asyncpg.PostgresError, migrations.Behind) as error:
+            log.warning("PostgreSQL is waited for", error=str(error) or type(error).__name__)
+            await jobs.wait(stop, 0.5)
+    if stop.is_set():
+        raise SystemExit(0)
+    async with running(service, settings) as ctx:
+        yield ctx
+
+
+async def _serve(app: FastAPI, host: str, port: int, stop: asyncio.Event) -> None:
+    config = uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+    server = _Server(config)
+    serving = asyncio.create_task(server.serve())
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    server.should_exit = True
+    await serving
+    if not stop.is_set():
+        raise RuntimeError(f"nothing can be served at {host}:{port}")
+
+
+class _Server(uvicorn.Server):
+    """Leaves the signals to this module."""
+
+    @contextlib.contextmanager
+    def capture_signals(self):  # type: ignore[no-untyped-def]
+        yield
+
+
+def _stopped_by_signals() -> asyncio.Event:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stop.set)
+    return stop

@@ -1,0 +1,176 @@
+"""One call: who calls, in which shop, in one transaction that is committed before the answer leaves.
+
+body        over 1 MiB is refused; so are NUL and lone surrogates, with the field
+caller      401 without a key, 404 for a shop that is not the key's, 403 for a role that may only read
+once        a POST with an Idempotency-Key that succeeded answers the same again
+commit      before the answer; a commit that fails is a 503 or 500, never a 2xx
+"""
+
+import re
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
+
+import asyncpg
+import orjson
+from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
+
+from huitou_chassis import idempotency
+from huitou_chassis.db import Tx
+from huitou_chassis.errors import Forbidden, Invalid, NotFound, Unauthenticated
+from huitou_chassis.keys import Caller as KeyHolder
+from huitou_chassis.service import Context
+
+SHOP = r"[a-z0-9-]{1,64}"
+READING = ("GET", "HEAD")
+RETRIES = 3
+_ESCAPES = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
+
+Endpoint = Callable[[Request], Coroutine[Any, Any, Response]]
+
+
+def _ctx(request: Request) -> Context:
+    ctx: Context = request.app.state.ctx
+    return ctx
+
+
+def _tx(request: Request) -> Tx:
+    tx: Tx = request.state.tx
+    return tx
+
+
+def _caller(request: Request) -> KeyHolder:
+    caller: KeyHolder = request.state.caller
+    return caller
+
+
+def _held(request: Request) -> Any:
+    return _ctx(request).held
+
+
+Ctx = Annotated[Context, Depends(_ctx)]
+Transaction = Annotated[Tx, Depends(_tx)]
+Caller = Annotated[KeyHolder, Depends(_caller)]
+Held = Annotated[Any, Depends(_held)]
+ShopId = Annotated[str, Path(alias="shop", pattern=f"^{SHOP}$", description="The shop's id")]
+
+
+async def authenticate(request: Request) -> KeyHolder:
+    """The caller by `Authorization: Bearer KEY`; Unauthenticated without one that is in use."""
+    scheme, _, key = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not key.strip():
+        raise Unauthenticated("send `Authorization: Bearer KEY`; `huitou keys create` makes a key")
+    caller = await _ctx(request).keys.caller(key.strip())
+    if caller is None:
+        raise Unauthenticated("this key does not exist or was revoked; `huitou keys list` shows the keys in use")
+    return caller
+
+
+class Route(APIRoute):
+    """A route under a shop."""
+
+    def get_route_handler(self) -> Endpoint:
+        endpoint = super().get_route_handler()
+        transactional = _takes_tx(self.dependant)
+
+        async def answer(request: Request) -> Response:
+            request.state.caller = caller = await authenticate(request)
+            _admit(request, caller)
+            body = await request.body()
+            _check_text(body)
+            if not transactional:
+                return await endpoint(request)
+            return await _in_transaction(request, endpoint, body)
+
+        return answer
+
+
+def Router(*, tags: list[str] | None = None) -> APIRouter:
+    """A router whose paths are mounted under /v1/shops/{shop}."""
+    return APIRouter(route_class=Route, tags=list(tags or []))
+
+
+def _takes_tx(dependant: Dependant) -> bool:
+    return any(sub.call is _tx or _takes_tx(sub) for sub in dependant.dependencies)
+
+
+def _admit(request: Request, caller: KeyHolder) -> None:
+    shop = request.path_params.get("shop", "")
+    if not re.fullmatch(SHOP, shop):
+        raise Invalid(field="shop", detail="1 to 64 of a-z, 0-9 and -")
+    if not caller.may_enter(shop):
+        raise NotFound(f"no shop {shop!r} for this key")
+    if caller.role == "viewer" and request.method not in READING:
+        raise Forbidden("this key may only read; a key with the role operator may do this")
+    for name, value in (*request.path_params.items(), *request.query_params.items()):
+        if "\0" in str(value):
+            raise Invalid(field=name, detail="the character NUL is not allowed")
+
+
+def _check_text(body: bytes) -> None:
+    """PostgreSQL cannot keep NUL, UTF-8 cannot carry a lone surrogate."""
+    if not _ESCAPES.search(body):
+        return
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise Invalid(field="body", detail=f"not JSON in UTF-8: {error.msg}") from error
+    path = _path_of_nul(value)
+    if path is not None:
+        raise Invalid(field=path or "body", detail="the character NUL is not allowed")
+
+
+def _path_of_nul(value: object, path: str = "") -> str | None:
+    if isinstance(value, str):
+        return path if "\0" in value else None
+    if isinstance(value, dict):
+        steps = [(f"{path}.{name}".lstrip("."), part) for name, part in value.items()]
+        if any("\0" in name for name in value):
+            return path
+    elif isinstance(value, list):
+        steps = [(f"{path}[{place}]", part) for place, part in enumerate(value)]
+    else:
+        return None
+    return next((found for step, part in steps if (found := _path_of_nul(part, step)) is not None), None)
+
+
+async def _in_transaction(request: Request, endpoint: Endpoint, body: bytes) -> Response:
+    for attempt in range(RETRIES):
+        try:
+            return await _once(request, endpoint, body)
+        except asyncpg.TransactionRollbackError:
+            if attempt == RETRIES - 1:
+                raise
+    raise AssertionError("unreachable")
+
+
+async def _once(request: Request, endpoint: Endpoint, body: bytes) -> Response:
+    key = request.headers.get("idempotency-key") if request.method == "POST" else None
+    async with _ctx(request).db.transaction() as tx:
+        request.state.tx = tx
+        if key is None:
+            return await endpoint(request)
+        scope = scope_of(request, key)
+        known = await idempotency.claim(tx, {scope: idempotency.fingerprint(body)})
+        if scope in known:
+            return replay(known[scope])
+        response = await endpoint(request)
+        answer = idempotency.Answer(response.status_code, bytes(response.body))
+        await idempotency.store(tx, {scope: answer})
+        return response
+
+
+def scope_of(request: Request, key: str) -> idempotency.Scope:
+    """The scope of this call's key; Invalid for one that is empty, too long, or has odd characters."""
+    if not 1 <= len(key) <= idempotency.LONGEST_KEY or not key.isprintable():
+        raise Invalid(field="Idempotency-Key", detail="1 to 255 printable characters")
+    caller: KeyHolder = request.state.caller
+    return idempotency.Scope(request.path_params["shop"], caller.key_id, request.url.path, key)
+
+
+def replay(answer: idempotency.Answer | Exception) -> Response:
+    """The answer given before, byte for byte; raises the refusal of a key that was used with another body."""
+    if isinstance(answer, Exception):
+        raise answer
+    return Response(answer.body, answer.status, {"Idempotency-Replayed": "true"}, media_type="application/json")

@@ -1,0 +1,54 @@
+"""The topics of the contract on a broker: made where they are missing, with a topic of dead letters beside each."""
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import TopicAlreadyExistsError, for_code
+
+from huitou_events import TOPICS
+
+PARTITIONS = 4
+RECORD_BYTES = 2 * 1024 * 1024
+DEAD_LETTER_BYTES = 4 * 1024 * 1024
+DAY_MS = 86_400_000
+
+
+async def create(bootstrap: str, *, partitions: int = PARTITIONS, replication: int = 1) -> list[str]:
+    """Creates what is missing and returns its names; KafkaError if the broker refuses."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        there = set(await admin.list_topics())
+        wanted = [topic for topic in _topics(partitions, replication) if topic.name not in there]
+        if wanted:
+            answer = await admin.create_topics(wanted)
+            for name, code, *_ in answer.topic_errors:
+                if code not in (0, TopicAlreadyExistsError.errno):
+                    raise for_code(code)(f"topic {name} could not be made")
+        return [topic.name for topic in wanted]
+    finally:
+        await admin.close()
+
+
+async def missing(bootstrap: str, names: list[str]) -> list[str]:
+    """Those of the topics that the broker does not have; KafkaError if it cannot be reached."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        return sorted(set(names) - set(await admin.list_topics()))
+    finally:
+        await admin.close()
+
+
+def _topics(partitions: int, replication: int) -> list[NewTopic]:
+    made = []
+    for topic in TOPICS.values():
+        days = topic.retention_days
+        # By arrival: a shop's events of years ago would be deleted as they come if their own time counted.
+        config = {
+            "message.timestamp.type": "LogAppendTime",
+            "retention.ms": str(days * DAY_MS if days else -1),
+            "max.message.bytes": str(RECORD_BYTES),
+        }
+        made.append(NewTopic(topic.name, partitions, replication, topic_configs=config))
+        letters = config | {"max.message.bytes": str(DEAD_LETTER_BYTES)}
+        made.append(NewTopic(f"{topic.name}.dlq", 1, replication, topic_configs=letters))
+    return made

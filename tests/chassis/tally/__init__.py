@@ -1,0 +1,1 @@
+"""A service as small as can be: it counts completed trades by customer."""

@@ -1,0 +1,83 @@
+"""Servers once a session, a fresh database a test."""
+
+import itertools
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import pytest
+
+from huitou_chassis import Service
+from tests import servers
+from tests.stage import Stage, prepare, stage
+
+_numbers = itertools.count(1)
+
+
+Stages = Callable[[str | Service], AbstractAsyncContextManager[Stage]]
+
+
+@pytest.fixture(scope="session")
+async def postgres(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
+    """A PostgreSQL server: the superuser's URL."""
+    async with servers.postgres(_home(tmp_path_factory)) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+async def kafka(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
+    """A Kafka broker: its address."""
+    async with servers.kafka(_home(tmp_path_factory)) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+async def stages(postgres: str) -> Stages:
+    """Opens a service, by its name or as it is, on a fresh database."""
+    prepared: set[str] = set()
+
+    @asynccontextmanager
+    async def opened(service: str | Service) -> AsyncIterator[Stage]:
+        found = _installed(service) if isinstance(service, str) else service
+        if found.name not in prepared:
+            await prepare(found, postgres)
+            prepared.add(found.name)
+        async with stage(found, postgres, f"test{next(_numbers)}") as ready:
+            yield ready
+
+    return opened
+
+
+@pytest.fixture
+async def segment(stages: Stages) -> AsyncIterator[Stage]:
+    async with stages("segment") as opened:
+        yield opened
+
+
+@pytest.fixture
+async def loyalty(stages: Stages) -> AsyncIterator[Stage]:
+    async with stages("loyalty") as opened:
+        yield opened
+
+
+@pytest.fixture
+async def campaign(stages: Stages) -> AsyncIterator[Stage]:
+    async with stages("campaign") as opened:
+        yield opened
+
+
+@pytest.fixture
+async def notify(stages: Stages) -> AsyncIterator[Stage]:
+    async with stages("notify") as opened:
+        yield opened
+
+
+def _home(factory: pytest.TempPathFactory) -> Path:
+    return factory.mktemp("servers")
+
+
+def _installed(name: str) -> Service:
+    (plugin,) = entry_points(group="huitou.services", name=name)
+    service: Service = plugin.load()
+    return service

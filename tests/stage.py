@@ -1,0 +1,162 @@
+"""One service on a database of its own, driven from outside: deliver events, call the API, move the clock."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+import httpx2
+from pydantic import SecretStr
+
+from huitou_chassis import Clock, Context, Record, Service, http, keys, migrations
+from huitou_chassis.batch import process
+from huitou_chassis.db import Database, database_url
+from huitou_chassis.outbox import unpack
+from huitou_chassis.service import running
+from huitou_events import HEADERS, Event, decode, duration, micros, moment
+from tests import make
+
+KEY = "huitou_test_key"
+SECRET = "a secret of the tests"
+Delivered = Event[Any] | tuple[str, bytes | None, bytes | None]
+
+
+class FrozenClock(Clock):
+    """Stands still until it is moved."""
+
+    def __init__(self, now: datetime) -> None:
+        super().__init__()
+        self.at = micros(now)
+
+    @property
+    def settable(self) -> bool:
+        return True
+
+    def us(self) -> int:
+        return self.at
+
+    def set_forward(self, us: int) -> None:
+        if us < self.at:
+            raise ValueError("the clock never goes back")
+        self.at = us
+
+
+class Stage:
+    """A service as its users see it. `shop` is the one that calls go to."""
+
+    def __init__(self, ctx: Context, client: httpx2.AsyncClient, clock: FrozenClock) -> None:
+        self.ctx = ctx
+        self.clock = clock
+        self.shop = make.SHOP
+        self._client = client
+        self._offset = 0
+
+    @property
+    def db(self) -> Database:
+        return self.ctx.db
+
+    async def deliver(self, *events: Delivered) -> None:
+        """One batch, as the consumer takes it."""
+        await process(self.ctx, [self._record(event) for event in events])
+
+    async def emitted(self) -> list[Event[Any]]:
+        """What the service said since the last look, in order; dead letters stay."""
+        rows = await self.db.pool.fetch(
+            "WITH said AS (DELETE FROM outbox WHERE headers IS NULL RETURNING *) SELECT * FROM said ORDER BY id"
+        )
+        return [decode(row["topic"], row["key"], row["value"], HEADERS) for row in rows]
+
+    async def dead(self) -> list[tuple[str, str, str, bytes | None]]:
+        """(topic, reason, detail, value) of every dead letter so far."""
+        rows = await self.db.pool.fetch(
+            "SELECT topic, value, headers FROM outbox WHERE headers IS NOT NULL ORDER BY id"
+        )
+        letters = []
+        for row in rows:
+            why = {name: value.decode() for name, value in unpack(row["headers"]) if name.startswith("huitou-")}
+            letters.append((row["topic"], why["huitou-reason"], why["huitou-detail"], row["value"]))
+        return letters
+
+    async def set_now(self, now: datetime) -> None:
+        self.clock.set_forward(micros(now))
+
+    async def advance(self, length: str) -> datetime:
+        """Moves the clock, and nothing else."""
+        self.clock.at += duration(length)
+        return moment(self.clock.at)
+
+    async def run_job(self, name: str) -> None:
+        """One job, until it says that there is no more to do."""
+        job = next(job for job in self.ctx.service.jobs if job.name == name)
+        while await job.run(self.ctx):
+            pass
+
+    async def settle(self) -> None:
+        """Every job, until none has more to do."""
+        for job in self.ctx.service.jobs:
+            await self.run_job(job.name)
+
+    async def get(self, path: str, **options: Any) -> httpx2.Response:
+        return await self._call("GET", path, **options)
+
+    async def post(self, path: str, **options: Any) -> httpx2.Response:
+        return await self._call("POST", path, **options)
+
+    async def put(self, path: str, **options: Any) -> httpx2.Response:
+        return await self._call("PUT", path, **options)
+
+    async def patch(self, path: str, **options: Any) -> httpx2.Response:
+        return await self._call("PATCH", path, **options)
+
+    async def delete(self, path: str, **options: Any) -> httpx2.Response:
+        return await self._call("DELETE", path, **options)
+
+    async def _call(self, method: str, path: str, **options: Any) -> httpx2.Response:
+        return await self._client.request(method, f"/v1/shops/{self.shop}{path}", **options)
+
+    def _record(self, event: Delivered) -> Record:
+        self._offset += 1
+        if isinstance(event, tuple):
+            topic, key, value = event
+        else:
+            topic, key, value = event.topic, event.key, event.encode()
+        return Record(topic, 0, self._offset, self._offset, key, value, HEADERS)
+
+
+@asynccontextmanager
+async def stage(service: Service, server: str, name: str, **settings: Any) -> AsyncIterator[Stage]:
+    """The service on a fresh database made from the migrated template of its own, on the server."""
+    made = service.settings(
+        postgres=SecretStr(server),
+        databases=name,
+        secret=SecretStr(SECRET),
+        api_key=SecretStr(KEY),
+        **settings,
+    )
+    await _run(server, f'CREATE DATABASE "{made.database(service.name)}" TEMPLATE "template_{service.name}"')
+    try:
+        async with AsyncExitStack() as stack:
+            ctx = await stack.enter_async_context(running(service, made))
+            ctx.clock = clock = FrozenClock(make.NOW)
+            ctx.held = await stack.enter_async_context(service.holds(ctx) if service.holds else nullcontext())
+            transport = httpx2.ASGITransport(app=http.application(ctx), raise_app_exceptions=False)
+            headers = {"Authorization": f"Bearer {KEY}"}
+            client = httpx2.AsyncClient(transport=transport, base_url="http://test", headers=headers)
+            yield Stage(ctx, await stack.enter_async_context(client), clock)
+    finally:
+        await _run(server, f'DROP DATABASE "{made.database(service.name)}" WITH (FORCE)')
+
+
+async def prepare(service: Service, server: str) -> None:
+    """The template that stages of the service are copied from, and the key of the tests."""
+    await migrations.migrate(service, service.settings(postgres=SecretStr(server), databases="template"))
+    await keys.ensure(server, KEY)
+
+
+async def _run(server: str, sql: str) -> None:
+    connection = await asyncpg.connect(database_url(server, "postgres"))
+    try:
+        await connection.execute(sql)
+    finally:
+        await connection.close()
