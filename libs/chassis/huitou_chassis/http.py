@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
@@ -36,8 +36,8 @@ def application(ctx: Context) -> FastAPI:
         app.include_router(devclock.router)
     _add_health(app, ctx, lambda: True)
     _add_problems(app)
-    app.middleware("http")(_measured)
     app.add_middleware(BodyLimit)
+    app.add_middleware(Measured)
     return app
 
 
@@ -71,6 +71,29 @@ class BodyLimit:
             return message
 
         await self._app(scope, limited, send)
+
+
+class Measured:
+    """Observes how long each call took, by route and status."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began, status = time.perf_counter(), 0
+
+        async def noted(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        await self._app(scope, receive, noted)
+        route = getattr(scope.get("route"), "path", "none")
+        telemetry.REQUESTS.labels(scope["method"], route, status).observe(time.perf_counter() - began)
 
 
 def _add_health(app: FastAPI, ctx: Context, consuming: Callable[[], bool]) -> None:
@@ -168,12 +191,3 @@ def _field(location: tuple[int | str, ...]) -> str:
     for step in location[1:]:
         path += f"[{step}]" if isinstance(step, int) else f".{step}"
     return path.lstrip(".") or str(location[0])
-
-
-async def _measured(request: Request, call: Callable[[Request], Awaitable[Response]]) -> Response:
-    began = time.perf_counter()
-    response = await call(request)
-    route = getattr(request.scope.get("route"), "path", "none")
-    seconds = time.perf_counter() - began
-    telemetry.REQUESTS.labels(request.method, route, response.status_code).observe(seconds)
-    return response
