@@ -29,7 +29,7 @@ from huitou_events.campaign import (
 )
 from huitou_events.catalogue import ItemUpdated
 from huitou_events.customer import Consent, CustomerErased, CustomerUpdated
-from huitou_events.event import HEADERS, Event
+from huitou_events.event import HEADERS, Event, new_id
 from huitou_events.fact import CustomerFact, Fact, Part
 from huitou_events.loyalty import (
     CardBound,
@@ -170,4 +170,5 @@ __all__ = [
     "duration",
     "micros",
     "moment",
+    "new_id",
 ]

@@ -4,8 +4,9 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
-from pydantic import PlainValidator, WithJsonSchema
+from pydantic import GetPydanticSchema, WithJsonSchema
 from pydantic_core import PydanticCustomError
+from pydantic_core.core_schema import no_info_plain_validator_function
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 UNITS = {"m": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000}
@@ -52,4 +53,9 @@ def _utc(value: Any) -> datetime:
     return value.astimezone(UTC)
 
 
-Moment = Annotated[datetime, PlainValidator(_utc), WithJsonSchema({"type": "string", "format": "date-time"})]
+Moment = Annotated[
+    datetime,
+    GetPydanticSchema(lambda _source, _handler: no_info_plain_validator_function(_utc)),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+"""Read from RFC 3339 with any offset, held and written in UTC."""
