@@ -1,0 +1,1 @@
+"""The calls of campaign-svc, one module for each noun."""
