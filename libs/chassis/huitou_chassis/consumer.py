@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
+from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import KafkaError
 
 from huitou_chassis import telemetry, topics
@@ -41,6 +42,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
             client_id=f"{self._ctx.service.name}-{self._ctx.settings.instance}",
             group_id=self._ctx.service.group,
             group_instance_id=f"{self._ctx.service.name}-{self._ctx.settings.instance}",
+            partition_assignment_strategy=(RangePartitionAssignor,),
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             session_timeout_ms=SESSION_MS,
