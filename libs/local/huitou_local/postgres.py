@@ -7,6 +7,7 @@ import secrets
 import shutil
 import signal
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
@@ -96,7 +97,7 @@ class EmbeddedPostgres:
         self.port = ports.free(self.port)
         settings = [f"--{name}={value}" for name, value in {**self._settings, "port": str(self.port)}.items()]
         command = [self._programs / "postgres", "-D", self._data, *settings]
-        # Immediate shutdown: whoever's parent was killed must not wait for clients, and recovers at the next start.
+        # Immediate shutdown: without its parent it must not wait for clients, and recovers at the next start.
         self._child = self._program("postgres", command, owned=self._data, last_word=signal.SIGQUIT)
         await self._child.start()
         while self._child.running and time.monotonic() < deadline:
@@ -139,15 +140,13 @@ class EmbeddedPostgres:
         shutil.rmtree(making)
 
     def _program(
-        self, name: str, command: list[str | Path], *, owned: Path, last_word: signal.Signals = signal.SIGKILL
+        self, name: str, command: Sequence[object], *, owned: Path, last_word: signal.Signals = signal.SIGKILL
     ) -> Child:
         return Child(name, command, folder=self.home, env={"TZ": "UTC"}, last_word=last_word, owned=owned)
 
     def _last_words(self, name: str = "postgres") -> str:
         path = self.home / f"{name}.log"
-        return (
-            " | ".join(path.read_text(errors="replace").splitlines()[-5:]) if path.exists() else "no output"
-        )
+        return " | ".join(path.read_text(errors="replace").splitlines()[-5:]) if path.exists() else "no output"
 
 
 def programs() -> Path:
