@@ -6,12 +6,15 @@ import signal
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
 import structlog
 
 from huitou_local import tether
+
+LOG_BYTES = 20 * 1024 * 1024
 
 log = structlog.get_logger(__name__)
 
@@ -53,6 +56,8 @@ class Child:
     async def start(self) -> Self:
         await self.end_leftover()
         self.log.parent.mkdir(parents=True, exist_ok=True)
+        if self.log.exists() and self.log.stat().st_size > LOG_BYTES:
+            self.log.replace(self.log.with_suffix(".log.1"))
         with self.log.open("ab") as output:
             self.process = await asyncio.create_subprocess_exec(
                 *[sys.executable, "-I", "-S", tether.__file__],
@@ -89,7 +94,14 @@ class Child:
 
     def tell(self, word: signal.Signals) -> None:
         if self.process is not None and self.process.returncode is None:
-            self.process.send_signal(word)
+            # It may have ended a moment ago.
+            with suppress(ProcessLookupError):
+                self.process.send_signal(word)
+
+    def last_words(self) -> str:
+        """The end of its log."""
+        lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
+        return " | ".join(lines[-5:]) or "no output"
 
     async def end_leftover(self) -> None:
         """End what an earlier run left: it died with its parent, and may not be quite finished with that."""

