@@ -83,7 +83,7 @@ CREATE TABLE plan (
     created_us bigint NOT NULL,
     started_us bigint,
     ended_us bigint,
-    -- Members are those of this moment; null while the audience is still being built.
+    -- Members are those of this moment, null while the audience is still being built.
     taken_us bigint,
     member_cursor text,
     collected boolean NOT NULL DEFAULT false,
@@ -132,5 +132,6 @@ CREATE INDEX message_unsent ON message (shop_id, plan_id, job_id)
 
 
 def upgrade() -> None:
-    op.execute(COUPONS)
-    op.execute(PLANS)
+    # The driver takes one statement at a time.
+    for statement in filter(str.strip, f"{COUPONS}{PLANS}".split(";")):
+        op.execute(statement)
