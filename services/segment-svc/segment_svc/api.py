@@ -1,0 +1,175 @@
+"""Calls on audiences: made, changed, tried out, and who is in them."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from huitou_chassis import Model, Page, Paged, Router, ShopId, Text, Transaction
+from huitou_events import Id, moment
+from segment_svc import audiences, insights, members, previews, roster
+from segment_svc.audiences import Audience
+from segment_svc.insights import Insight
+from segment_svc.members import Member
+
+router = Router(tags=["audiences"])
+
+
+class AudienceIn(Model):
+    name: Text
+    rule: dict[str, Any]
+
+
+class AudienceChange(Model):
+    """What is left out stays as it is."""
+
+    name: Text | None = None
+    rule: dict[str, Any] | None = None
+
+
+class AudienceOut(Model):
+    """`size` counts the members found so far; the state `building` says that there may be more."""
+
+    id: str
+    name: str
+    rule: dict[str, Any]
+    state: Literal["building", "live"]
+    recommended: bool
+    size: int
+    created_at: datetime
+
+
+def _audience(found: Audience) -> AudienceOut:
+    return AudienceOut(
+        id=found.id,
+        name=found.name,
+        rule=dict(found.rule),
+        state="building" if found.state == "building" else "live",
+        recommended=found.recommended,
+        size=found.size,
+        created_at=moment(found.created),
+    )
+
+
+@router.post("/audiences", status_code=201)
+async def create(body: AudienceIn, shop: ShopId, tx: Transaction) -> AudienceOut:
+    return _audience(await audiences.create(tx, shop, name=body.name, rule=body.rule))
+
+
+@router.get("/audiences")
+async def listed(shop: ShopId, page: Page, tx: Transaction) -> Paged[AudienceOut]:
+    (after,) = page.key(str) or [""]
+    rows = await audiences.listed(tx, shop, after=after, limit=page.limit + 1)
+    return page.answer(rows, key=lambda row: [row.id], item=_audience)
+
+
+@router.get("/audiences/{audience}")
+async def get(audience: Id, shop: ShopId, tx: Transaction) -> AudienceOut:
+    return _audience(await audiences.get(tx, shop, audience))
+
+
+@router.patch("/audiences/{audience}")
+async def alter(audience: Id, body: AudienceChange, shop: ShopId, tx: Transaction) -> AudienceOut:
+    return _audience(await audiences.alter(tx, shop, audience, name=body.name, rule=body.rule))
+
+
+@router.delete("/audiences/{audience}", status_code=204)
+async def end(audience: Id, shop: ShopId, tx: Transaction) -> None:
+    await audiences.end(tx, shop, audience)
+
+
+class PreviewIn(Model):
+    rule: dict[str, Any]
+
+
+class PreviewOut(Model):
+    """In a large shop `size` is an estimate: 19 times out of 20 it is right within `error` customers."""
+
+    size: int
+    exact: bool
+    error: int | None
+    sample: list[str]
+
+
+@router.post("/audiences/preview")
+async def preview(body: PreviewIn, shop: ShopId, tx: Transaction) -> PreviewOut:
+    there = (await roster.read(tx, [shop]))[shop]
+    found = await previews.preview(tx, there, audiences.compiled(body.rule, there.rules))
+    return PreviewOut(size=found.size, exact=found.error is None, error=found.error, sample=found.sample)
+
+
+class MemberOut(Model):
+    """`until` is the moment at which membership ends if nothing happens; null if only an event can end it."""
+
+    customer_id: str
+    since: datetime
+    until: datetime | None
+
+
+def _member(found: Member) -> MemberOut:
+    return MemberOut(
+        customer_id=found.customer,
+        since=moment(found.since),
+        until=None if found.until is None else moment(found.until),
+    )
+
+
+@router.get("/audiences/{audience}/members")
+async def list_members(audience: Id, shop: ShopId, page: Page, tx: Transaction) -> Paged[MemberOut]:
+    await audiences.get(tx, shop, audience)
+    (after,) = page.key(str) or [""]
+    rows = await members.listed(tx, shop, audience, after=after, limit=page.limit + 1)
+    return page.answer(rows, key=lambda row: [row.customer], item=_member)
+
+
+class MembershipOut(Model):
+    """`why` is the audience's rule, each node with its value, what was measured, and until when it holds."""
+
+    member: bool
+    since: datetime | None
+    until: datetime | None
+    why: dict[str, Any]
+
+
+@router.get("/audiences/{audience}/members/{customer:path}")
+async def get_member(audience: Id, customer: Id, shop: ShopId, tx: Transaction) -> MembershipOut:
+    await audiences.get(tx, shop, audience)
+    found, why = await members.one(tx, shop, audience, customer)
+    if found is None:
+        return MembershipOut(member=False, since=None, until=None, why=why)
+    shown = _member(found)
+    return MembershipOut(member=True, since=shown.since, until=shown.until, why=why)
+
+
+class GroupOut(Model):
+    """`customers` are those looked at, in a large group a random part of it; money is in the minor unit."""
+
+    customers: int
+    genders: dict[str, int]
+    trading: int
+    trades: int
+    amount: int
+    average_order_value: int | None
+
+
+class InsightOut(Model):
+    size: int
+    audience: GroupOut
+    shop: GroupOut
+
+
+def _group(found: Insight) -> GroupOut:
+    return GroupOut(
+        customers=found.customers,
+        genders=found.genders,
+        trading=found.trading,
+        trades=found.trades,
+        amount=found.amount,
+        average_order_value=found.average_order_value,
+    )
+
+
+@router.get("/audiences/{audience}/insight")
+async def insight(audience: Id, shop: ShopId, tx: Transaction) -> InsightOut:
+    found = await audiences.get(tx, shop, audience)
+    there = (await roster.read(tx, [shop]))[shop]
+    inside, everybody = await insights.of_members(tx, there, audience), await insights.of_everybody(tx, there)
+    return InsightOut(size=found.size, audience=_group(inside), shop=_group(everybody))

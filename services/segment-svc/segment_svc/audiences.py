@@ -1,0 +1,163 @@
+"""A shop's audiences as operators see and change them; finding the members is left to builds."""
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from huitou_chassis import Conflict, Invalid, NotFound, Tx
+from segment_svc import roster, rules
+from segment_svc.nodes import Rule
+from segment_svc.rules import RuleError
+
+COLUMNS = "audience_id, name, rule, state, recommended, created_us"
+
+
+@dataclass(frozen=True)
+class Audience:
+    """An audience with the number of its members as far as they are found; `created` in microseconds."""
+
+    id: str
+    name: str
+    rule: Mapping[str, Any]
+    state: str
+    recommended: bool
+    created: int
+    size: int
+
+
+async def listed(tx: Tx, shop: str, *, after: str, limit: int) -> list[Audience]:
+    """Audiences in the order of their ids, from the one after `after`."""
+    await roster.read(tx, [shop])
+    rows = await tx.fetch(
+        f"""
+        SELECT {COLUMNS}, (
+            SELECT count(*) FROM member AS m WHERE m.shop_id = a.shop_id AND m.audience_id = a.audience_id
+        )
+        FROM audience AS a
+        WHERE shop_id = $1 AND audience_id > $2 AND state <> 'ending'
+        ORDER BY audience_id
+        LIMIT $3
+        """,
+        shop,
+        after,
+        limit,
+    )
+    return [Audience(*row) for row in rows]
+
+
+async def get(tx: Tx, shop: str, audience: str) -> Audience:
+    """The audience; NotFound if there is none."""
+    await roster.read(tx, [shop])
+    row = await tx.fetchrow(
+        f"""
+        SELECT {COLUMNS}, (
+            SELECT count(*) FROM member AS m WHERE m.shop_id = a.shop_id AND m.audience_id = a.audience_id
+        )
+        FROM audience AS a
+        WHERE shop_id = $1 AND audience_id = $2 AND state <> 'ending'
+        """,
+        shop,
+        audience,
+    )
+    if row is None:
+        raise NotFound(f"no audience {audience!r}; GET /audiences lists them")
+    return Audience(*row)
+
+
+async def create(tx: Tx, shop: str, *, name: str, rule: Mapping[str, Any]) -> Audience:
+    """A new audience, whose members are found from now on; Invalid for a wrong rule."""
+    there = await roster.alter(tx, shop)
+    compiled(rule, there.rules)
+    audience = f"aud_{secrets.token_hex(8)}"
+    await tx.execute(
+        """
+        INSERT INTO audience (shop_id, audience_id, name, rule, state, reached, created_us)
+        VALUES ($1, $2, $3, $4, 'building', '', $5)
+        """,
+        shop,
+        audience,
+        name,
+        rule,
+        tx.us,
+    )
+    await roster.changed(tx, shop)
+    return await get(tx, shop, audience)
+
+
+async def alter(tx: Tx, shop: str, audience: str, *, name: str | None, rule: Mapping[str, Any] | None) -> Audience:
+    """Another name or rule; with another rule the members are found anew, those of audiences around it too."""
+    there = await roster.alter(tx, shop)
+    before = await _own(tx, shop, audience)
+    if name is not None:
+        await tx.execute("UPDATE audience SET name = $3 WHERE shop_id = $1 AND audience_id = $2", shop, audience, name)
+    if rule is not None and rule != before.rule:
+        _check_circle(audience, compiled(rule, there.rules), there.rules)
+        await tx.execute("UPDATE audience SET rule = $3 WHERE shop_id = $1 AND audience_id = $2", shop, audience, rule)
+        await rebuild(tx, shop, [audience, *around(audience, there.rules)])
+    return await get(tx, shop, audience)
+
+
+async def end(tx: Tx, shop: str, audience: str) -> None:
+    """No audience any more; its members are let go by builds. Conflict while another audience contains it."""
+    there = await roster.alter(tx, shop)
+    await _own(tx, shop, audience)
+    if users := around(audience, there.rules):
+        raise Conflict("in-use", f"audience {audience!r} is part of {', '.join(users)}; change these first")
+    await tx.execute("UPDATE audience SET state = 'ending' WHERE shop_id = $1 AND audience_id = $2", shop, audience)
+    await roster.changed(tx, shop)
+
+
+async def rebuild(tx: Tx, shop: str, audiences: Sequence[str]) -> None:
+    """Finds the members of these anew; who holds the roster alone may ask for it."""
+    await tx.execute(
+        """
+        UPDATE audience SET state = 'building', reached = ''
+        WHERE shop_id = $1 AND audience_id = ANY($2::text[]) AND state <> 'ending'
+        """,
+        shop,
+        audiences,
+    )
+    await roster.changed(tx, shop)
+
+
+async def follow_zones(tx: Tx, shops: Sequence[str]) -> None:
+    """Days and ages go by the shop's zone: where that has changed, the members of every audience are found anew."""
+    settings = await tx.shops(shops)
+    known = await tx.fetch("SELECT shop_id, timezone FROM roster WHERE shop_id = ANY($1::text[])", shops)
+    for shop, timezone in sorted(map(tuple, known)):
+        zone = settings[shop].timezone.key
+        if zone != timezone:
+            there = await roster.alter(tx, shop)
+            await tx.execute("UPDATE roster SET timezone = $2 WHERE shop_id = $1", shop, zone)
+            await rebuild(tx, shop, list(there.rules))
+
+
+def compiled(rule: Any, others: Mapping[str, Rule]) -> Rule:
+    """The rule, parsed and expanded; Invalid names the wrong node."""
+    try:
+        return rules.expand(rules.parse(rule), others)
+    except RuleError as error:
+        raise Invalid(field=error.path, detail=error.message) from error
+
+
+def around(audience: str, others: Mapping[str, Rule]) -> list[str]:
+    """The audiences that contain this one, directly or through others, sorted."""
+    return sorted(other for other, rule in others.items() if audience in rules.reads(rule).audiences)
+
+
+def _check_circle(audience: str, rule: Rule, others: Mapping[str, Rule]) -> None:
+    """What contains this audience must be possible with its new rule, too: no circles, not too large."""
+    changed = {**others, audience: rule}
+    try:
+        for one in (audience, *around(audience, others)):
+            rules.expand(changed[one], changed)
+    except RuleError as error:
+        raise Invalid(field="rule", detail=error.message) from error
+
+
+async def _own(tx: Tx, shop: str, audience: str) -> Audience:
+    found = await get(tx, shop, audience)
+    if found.recommended:
+        raise Conflict("recommended", f"audience {audience!r} is the same in every shop; make one of your own")
+    return found

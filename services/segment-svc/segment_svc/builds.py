@@ -1,0 +1,95 @@
+"""audiences whose members are to be found or let go -> customers in chunks -> audience.entered (initial), audience.left
+
+Events meanwhile look at an audience that is being built as at any other, so what a chunk finds stays right behind it.
+"""
+
+from huitou_chassis import Context, Tx
+from segment_svc import customers, histories, roster, walks
+from segment_svc.roster import Roster
+from segment_svc.walks import Walk
+
+MOST = 2000
+
+
+async def advance(ctx: Context) -> bool:
+    """One chunk of one shop's work; True if there was any."""
+    async with ctx.db.transaction() as tx:
+        shop = await tx.fetchval("SELECT shop_id FROM audience WHERE state <> 'live' ORDER BY shop_id LIMIT 1")
+        if shop is None:
+            return False
+        there = (await roster.hold(tx, [shop]))[shop]
+        # Looked at again: before the shop was held, an operator may have changed it.
+        row = await tx.fetchrow(
+            """
+            SELECT audience_id, state, reached FROM audience
+            WHERE shop_id = $1 AND state <> 'live'
+            ORDER BY state DESC, reached, audience_id
+            LIMIT 1
+            """,
+            shop,
+        )
+        if row is not None:
+            audience, state, reached = row
+            await (_let_go(tx, there, audience) if state == "ending" else _find(tx, there, reached))
+    return True
+
+
+async def _find(tx: Tx, there: Roster, reached: str) -> None:
+    """The next customers for all audiences whose build has come as far as this."""
+    rows = await tx.fetch(
+        "SELECT audience_id FROM audience WHERE shop_id = $1 AND state = 'building' AND reached = $2",
+        there.shop,
+        reached,
+    )
+    building = frozenset(row[0] for row in rows)
+    rows = await tx.fetch(
+        "SELECT customer_id FROM customer WHERE shop_id = $1 AND customer_id > $2 ORDER BY customer_id LIMIT $3",
+        there.shop,
+        reached,
+        MOST,
+    )
+    keys = [(there.shop, row[0]) for row in rows]
+    locked = await customers.lock(tx, keys) if keys else {}
+    await histories.fill(tx, locked.values())
+    now = tx.clock.us()
+    found = [
+        Walk(customer, there, now, building, late=f"{customer.id} as of {customer.version}", found=building)
+        for customer in locked.values()
+    ]
+    await walks.advance(tx, found)
+    done = len(rows) < MOST
+    await tx.execute(
+        """
+        UPDATE audience SET state = CASE WHEN $3 THEN 'live' ELSE state END, reached = $4
+        WHERE shop_id = $1 AND audience_id = ANY($2::text[])
+        """,
+        there.shop,
+        sorted(building),
+        done,
+        None if done else keys[-1][1],
+    )
+    if done:
+        await roster.changed(tx, there.shop)
+
+
+async def _let_go(tx: Tx, there: Roster, audience: str) -> None:
+    """The next members of an audience that is no more; after the last one nothing is left of it."""
+    rows = await tx.fetch(
+        "SELECT customer_id FROM member WHERE shop_id = $1 AND audience_id = $2 ORDER BY customer_id LIMIT $3",
+        there.shop,
+        audience,
+        MOST,
+    )
+    keys = [(there.shop, row[0]) for row in rows]
+    if not keys:
+        await tx.execute(
+            "DELETE FROM audience WHERE shop_id = $1 AND audience_id = $2 AND state = 'ending'", there.shop, audience
+        )
+        return
+    locked = await customers.lock(tx, keys)
+    await histories.fill(tx, locked.values())
+    now = tx.clock.us()
+    leaving = [Walk(customer, there, now) for customer in locked.values()]
+    for walk in leaving:
+        walk.leave(walk.now, {audience})
+    await walks.advance(tx, leaving)

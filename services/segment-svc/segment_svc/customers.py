@@ -1,0 +1,129 @@
+"""A customer's row, locked from the first look to the end of the transaction: who changes a customer begins here."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from huitou_chassis import Tx
+from segment_svc import memory
+from segment_svc.memory import Known
+from segment_svc.people import History, Person, changes
+
+Key = tuple[str, str]
+NOBODY = Person(History.of(()), changes(()))
+
+
+@dataclass(slots=True)
+class Customer:
+    """A customer as locked; moments in microseconds.
+
+    `born` is the moment of their earliest fact: before it they are in no audience, None is before any fact.
+    `evaluated` is the latest moment that was taken into account, `due` the next at which something may change.
+    Facts up to `erased` are ignored.
+    """
+
+    shop: str
+    id: str
+    version: int
+    born: int | None = None
+    evaluated: int | None = None
+    due: int | None = None
+    erased: int | None = None
+    person: Person = NOBODY
+    members: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def key(self) -> Key:
+        return (self.shop, self.id)
+
+
+async def lock(tx: Tx, keys: Iterable[Key], *, add: bool = True) -> dict[Key, Customer]:
+    """The customers, locked in sorted order; who is not there yet is added, or left out."""
+    wanted = sorted(set(keys))
+    found = await _lock(tx, wanted)
+    missing = [key for key in wanted if key not in found]
+    if missing and add:
+        await tx.execute(
+            """
+            INSERT INTO customer (shop_id, customer_id)
+            SELECT shop_id, customer_id FROM unnest($1::text[], $2::text[]) AS k (shop_id, customer_id)
+            ON CONFLICT DO NOTHING
+            """,
+            *columns(missing),
+        )
+        found |= await _lock(tx, missing)
+    return found
+
+
+async def read(tx: Tx, keys: Sequence[Key]) -> list[Customer]:
+    """The customers as they are, not locked, in the order of their keys."""
+    rows = await tx.fetch(
+        """
+        SELECT c.shop_id, c.customer_id, c.version, c.born_us, c.evaluated_us, c.due_us, c.erased_us
+        FROM unnest($1::text[], $2::text[]) AS k (shop_id, customer_id)
+        JOIN customer AS c USING (shop_id, customer_id)
+        ORDER BY c.shop_id, c.customer_id
+        """,
+        *columns(keys),
+    )
+    return [Customer(*row) for row in rows]
+
+
+async def _lock(tx: Tx, keys: Sequence[Key]) -> dict[Key, Customer]:
+    rows = await tx.fetch(
+        """
+        SELECT c.shop_id, c.customer_id, c.version, c.born_us, c.evaluated_us, c.due_us, c.erased_us
+        FROM unnest($1::text[], $2::text[]) AS k (shop_id, customer_id)
+        JOIN customer AS c USING (shop_id, customer_id)
+        ORDER BY c.shop_id, c.customer_id
+        FOR UPDATE OF c
+        """,
+        *columns(keys),
+    )
+    return {(row[0], row[1]): Customer(*row) for row in rows}
+
+
+async def claim(tx: Tx, keys: Sequence[Key], now: int) -> list[Customer]:
+    """Those of the customers that are due by now and that nobody else has locked."""
+    rows = await tx.fetch(
+        """
+        SELECT c.shop_id, c.customer_id, c.version, c.born_us, c.evaluated_us, c.due_us, c.erased_us
+        FROM unnest($1::text[], $2::text[]) AS k (shop_id, customer_id)
+        JOIN customer AS c USING (shop_id, customer_id)
+        WHERE c.due_us <= $3
+        ORDER BY c.shop_id, c.customer_id
+        FOR UPDATE OF c SKIP LOCKED
+        """,
+        *columns(keys),
+        now,
+    )
+    return [Customer(*row) for row in rows]
+
+
+async def save(tx: Tx, customers: Sequence[Customer]) -> None:
+    """Writes the rows, each as a new version, and remembers what is known of the customers."""
+    rows = await tx.fetch(
+        """
+        UPDATE customer AS c
+        SET version = nextval('stamp'), born_us = n.born, evaluated_us = n.evaluated, due_us = n.due,
+            erased_us = n.erased
+        FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[])
+            AS n (shop_id, customer_id, born, evaluated, due, erased)
+        WHERE c.shop_id = n.shop_id AND c.customer_id = n.customer_id
+        RETURNING c.shop_id, c.customer_id, c.version
+        """,
+        *columns([customer.key for customer in customers]),
+        [customer.born for customer in customers],
+        [customer.evaluated for customer in customers],
+        [customer.due for customer in customers],
+        [customer.erased for customer in customers],
+    )
+    by_key = {customer.key: customer for customer in customers}
+    remembered = memory.of(tx)
+    for shop, id, version in rows:
+        customer = by_key[shop, id]
+        remembered.keep(customer.key, Known(version, customer.person, customer.members))
+
+
+def columns(keys: Sequence[Key]) -> tuple[list[str], list[str]]:
+    """Keys as the two columns of an unnest."""
+    return [shop for shop, _ in keys], [id for _, id in keys]

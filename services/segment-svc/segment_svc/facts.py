@@ -1,0 +1,101 @@
+"""What an event adds to a customer's history: one entry, with no personal data but what rules ask for."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, TypeAlias
+
+from huitou_events import (
+    CustomerUpdated,
+    Event,
+    MemberJoined,
+    MembershipEnded,
+    PointsChanged,
+    ShopFollowed,
+    ShopUnfollowed,
+    TierChanged,
+    TradeRefunded,
+    micros,
+)
+from huitou_events.behaviour import Behaviour
+from huitou_events.trade import Trade
+from segment_svc.people import KINDS, Change, Line, Occurrence
+
+Value: TypeAlias = str | int | bool | None
+PLAIN = ("gender", "birthday", "country", "province", "city", "language", "source")
+
+
+class Entry(NamedTuple):
+    """One event as it is kept: `at` in microseconds since 1970, money in the minor unit."""
+
+    shop: str
+    customer: str
+    at: int
+    source: str
+    id: str
+    type: str
+    trade: str | None = None
+    refund: str | None = None
+    amount: int = 0
+    lines: tuple[Line, ...] = ()
+    changes: Mapping[str, Value] = {}
+
+    @property
+    def occurrence(self) -> Occurrence | None:
+        """What conditions on events see of it; None for a type that they cannot name."""
+        if self.type not in KINDS:
+            return None
+        return Occurrence(self.at, self.type, self.source, self.id, self.amount, self.trade, self.refund, self.lines)
+
+    @property
+    def signals(self) -> set[str]:
+        """What it touches: audiences that read its type, or an attribute that it changes."""
+        return {self.type, *(f"={name}" for name in self.changes)}
+
+    @property
+    def changed(self) -> list[Change]:
+        return [Change(self.at, name, value) for name, value in sorted(self.changes.items())]
+
+
+def entry(event: Event[Any]) -> Entry:
+    """The entry of an event that is about a customer."""
+    data = event.data
+    kept = Entry(event.shop, data.customer_id, event.us, event.source, event.id, data.type)
+    if isinstance(data, Trade):
+        lines = tuple(_line(line) for line in data.items)
+        return kept._replace(trade=data.trade_id, amount=data.amount, lines=lines)
+    if isinstance(data, TradeRefunded):
+        lines = tuple(_line(line) for line in data.items or ())
+        return kept._replace(trade=data.trade_id, refund=data.refund_id, amount=data.amount, lines=lines)
+    if isinstance(data, Behaviour):
+        line = Line(data.item_id, data.category_id, data.quantity, data.amount)
+        kept = kept._replace(amount=data.amount, lines=(line,))
+    change = CHANGES.get(type(data))
+    return kept._replace(changes=change(data)) if change else kept
+
+
+def _line(line: Any) -> Line:
+    return Line(line.item_id, line.category_id, line.quantity, line.amount)
+
+
+def _updated(data: CustomerUpdated) -> dict[str, Value]:
+    named = data.model_fields_set
+    changes: dict[str, Value] = {name: getattr(data, name) for name in PLAIN if name in named}
+    if changes.get("gender") == "unknown":
+        changes["gender"] = None
+    if "registered_at" in named:
+        changes["registered_at"] = micros(data.registered_at) if data.registered_at else None
+    if "phone" in named:
+        changes["has_phone"] = data.phone is not None
+    if "consent" in named:
+        changes["sms_consent"] = data.consent is not None and data.consent.sms
+    return changes
+
+
+CHANGES: dict[type[Any], Callable[[Any], dict[str, Value]]] = {
+    CustomerUpdated: _updated,
+    ShopFollowed: lambda data: {"fan": True},
+    ShopUnfollowed: lambda data: {"fan": False},
+    MemberJoined: lambda data: {"member": True, "tier": data.tier},
+    TierChanged: lambda data: {"tier": data.after},
+    MembershipEnded: lambda data: {"member": False, "tier": None},
+    PointsChanged: lambda data: {"points": data.balance},
+}

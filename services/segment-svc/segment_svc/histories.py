@@ -1,0 +1,188 @@
+"""What happened to customers: entries are added once and never changed, only erased; loading makes people of them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+
+from huitou_chassis import Tx
+from segment_svc import customers, memory
+from segment_svc.customers import Customer, Key, columns
+from segment_svc.facts import Entry
+from segment_svc.memory import Known
+from segment_svc.people import Change, History, Line, Occurrence, Person, changes
+
+
+async def append(tx: Tx, entries: Sequence[Entry]) -> None:
+    """Adds the entries, in one statement."""
+    if not entries:
+        return
+    await tx.execute(
+        """
+        INSERT INTO history
+            (shop_id, customer_id, at, source, event_id, type, trade_id, refund_id, amount, lines, changes)
+        SELECT * FROM unnest(
+            $1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
+            $9::bigint[], $10::json[], $11::json[]
+        )
+        ON CONFLICT DO NOTHING
+        """,
+        *map(list, zip(*(_row(entry) for entry in entries), strict=True)),
+    )
+
+
+def _row(entry: Entry) -> tuple[Any, ...]:
+    return (*entry[:9], [tuple(line) for line in entry.lines] or None, dict(entry.changes) or None)
+
+
+async def fill(tx: Tx, customers: Iterable[Customer], news: Mapping[Key, Sequence[Entry]] | None = None) -> None:
+    """Gives each customer their person and memberships; `news` are entries already in the table.
+
+    Who is remembered as of this version only takes the news up; the others are loaded, all in three statements.
+    """
+    remembered = memory.of(tx)
+    to_load = []
+    for customer in customers:
+        news_of = news.get(customer.key, ()) if news else ()
+        known = remembered.recall(customer.key, customer.version)
+        person = extended(known.person, news_of) if known else None
+        if known is not None and person is not None:
+            customer.person, customer.members = person, dict(known.members)
+        elif customer.version == 0:
+            customer.person = _person(news_of, frozenset())
+        else:
+            to_load.append(customer)
+    if to_load:
+        await load(tx, to_load)
+
+
+async def view(tx: Tx, keys: Sequence[Key]) -> list[Customer]:
+    """The customers as they are, not locked, with their people and memberships, in the order of their keys."""
+    remembered = memory.of(tx)
+    found = await customers.read(tx, keys)
+    to_load = []
+    for customer in found:
+        known = remembered.recall(customer.key, customer.version)
+        if known is None:
+            to_load.append(customer)
+        else:
+            customer.person, customer.members = known.person, known.members
+    if to_load:
+        await load(tx, to_load)
+        # What was loaded belongs to the version only if nobody wrote in between.
+        after = {customer.key: customer.version for customer in await customers.read(tx, keys)}
+        for customer in to_load:
+            if after[customer.key] == customer.version:
+                remembered.keep(customer.key, Known(customer.version, customer.person, customer.members))
+    return found
+
+
+def extended(person: Person, news: Sequence[Entry]) -> Person | None:
+    """The person with later entries, or None if one of them comes before what is known."""
+    if not news:
+        return person
+    history: History | None = person.history
+    if fresh := [occurrence for entry in news if (occurrence := entry.occurrence)]:
+        history = person.history.append(sorted(fresh, key=lambda one: one.order))
+    found = [change for entry in sorted(news, key=_order) for change in entry.changed]
+    if history is None:
+        return None
+    if not found:
+        return Person(history, person.changes, person.tags)
+    # Of changes at the very same moment the table knows which comes first.
+    if len(person.changes) and found[0].at <= person.changes[-1, 0]:
+        return None
+    return Person(history, np.concatenate([person.changes, changes(found)]), person.tags)
+
+
+async def load(tx: Tx, customers: Sequence[Customer]) -> None:
+    """Reads the customers' entries, tags and memberships from the tables."""
+    for customer, person in zip(customers, await people(tx, [c.key for c in customers]), strict=True):
+        customer.person = person
+    by_key = {customer.key: customer for customer in customers}
+    rows = await tx.fetch(
+        """
+        SELECT m.shop_id, m.customer_id, m.audience_id, m.since_us
+        FROM unnest($1::text[], $2::text[]) AS k (shop_id, customer_id)
+        JOIN member AS m USING (shop_id, customer_id)
+        """,
+        *columns(list(by_key)),
+    )
+    for customer in customers:
+        customer.members = {}
+    for shop, id, audience, since in rows:
+        by_key[shop, id].members[audience] = since
+
+
+async def people(tx: Tx, keys: Sequence[Key]) -> list[Person]:
+    """The people with these keys, in their order, from the tables."""
+    rows = await tx.fetch(
+        """
+        SELECT h.shop_id, h.customer_id, h.at, h.source, h.event_id, h.type, h.trade_id, h.refund_id, h.amount,
+            h.lines, h.changes
+        FROM unnest($1::text[], $2::text[]) AS k (shop_id, customer_id)
+        JOIN history AS h USING (shop_id, customer_id)
+        ORDER BY h.shop_id, h.customer_id, h.at, h.source, h.event_id
+        """,
+        *columns(keys),
+    )
+    entries = {key: [_entry(row) for row in run] for key, run in groupby(rows, key=lambda row: (row[0], row[1]))}
+    tags: dict[Key, set[str]] = {}
+    for shop, id, tag in await tx.fetch(
+        """
+        SELECT t.shop_id, t.customer_id, t.tag
+        FROM unnest($1::text[], $2::text[]) AS k (shop_id, customer_id)
+        JOIN tag AS t USING (shop_id, customer_id)
+        """,
+        *columns(keys),
+    ):
+        tags.setdefault((shop, id), set()).add(tag)
+    return [_person(entries.get(key, ()), frozenset(tags.get(key, ()))) for key in keys]
+
+
+def _entry(row: Any) -> Entry:
+    lines = tuple(Line(*line) for line in row[9]) if row[9] else ()
+    return Entry(*row[:9], lines, row[10] or {})
+
+
+def _person(entries: Sequence[Entry], tags: frozenset[str]) -> Person:
+    occurrences: list[Occurrence] = [one for entry in entries if (one := entry.occurrence)]
+    found: list[Change] = [change for entry in sorted(entries, key=_order) for change in entry.changed]
+    return Person(History.of(occurrences), changes(found), tags)
+
+
+def _order(entry: Entry) -> tuple[int, str, str]:
+    return (entry.at, entry.source, entry.id)
+
+
+async def erase(tx: Tx, customers: Sequence[Customer]) -> None:
+    """Takes away what the customers did and were up to their erasure, for good."""
+    keys = columns([customer.key for customer in customers])
+    until = [customer.erased for customer in customers]
+    for table in ("history", "tag"):
+        await tx.execute(
+            f"""
+            DELETE FROM {table} AS f
+            USING unnest($1::text[], $2::text[], $3::bigint[]) AS k (shop_id, customer_id, until)
+            WHERE f.shop_id = k.shop_id AND f.customer_id = k.customer_id AND f.at <= k.until
+            """,
+            *keys,
+            until,
+        )
+
+
+async def earliest(tx: Tx, keys: Sequence[Key]) -> dict[Key, int]:
+    """The moment of each customer's first entry or tag, of those that have any."""
+    rows = await tx.fetch(
+        """
+        SELECT shop_id, customer_id, min(at)
+        FROM unnest($1::text[], $2::text[]) AS k (shop_id, customer_id)
+        JOIN (
+            SELECT shop_id, customer_id, at FROM history UNION ALL SELECT shop_id, customer_id, at FROM tag
+        ) AS f USING (shop_id, customer_id)
+        GROUP BY shop_id, customer_id
+        """,
+        *columns(keys),
+    )
+    return {(row[0], row[1]): row[2] for row in rows}

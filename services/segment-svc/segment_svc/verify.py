@@ -1,0 +1,64 @@
+"""Holds every membership against its rule, evaluated from the tables alone."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from huitou_chassis import Context
+from huitou_events import moment
+from segment_svc import customers, histories, roster
+from segment_svc.customers import Customer
+from segment_svc.evaluate import evaluate
+from segment_svc.people import People
+from segment_svc.roster import Roster
+
+CHUNK = 1000
+
+
+async def verify(ctx: Context, shop: str, customer: str | None) -> list[str]:
+    """One line for each membership that is not as its rule says; of the shop, or of one customer."""
+    differences: list[str] = []
+    after = ""
+    while True:
+        async with ctx.db.transaction() as tx:
+            there = (await roster.hold(tx, [shop]))[shop]
+            rows = await tx.fetch(
+                """
+                SELECT customer_id FROM customer
+                WHERE shop_id = $1 AND customer_id > $2 AND ($3::text IS NULL OR customer_id = $3)
+                ORDER BY customer_id
+                LIMIT $4
+                """,
+                shop,
+                after,
+                customer,
+                CHUNK,
+            )
+            if not rows:
+                return differences
+            locked = list((await customers.lock(tx, [(shop, row[0]) for row in rows])).values())
+            await histories.load(tx, locked)
+            differences += _differences(there, locked, tx.clock.us())
+            after = rows[-1][0]
+
+
+def _differences(there: Roster, people: Sequence[Customer], now: int) -> list[str]:
+    # A moment that has come but was not handled yet is no difference: compared is the moment before it.
+    at = [
+        max(now, customer.evaluated or now) if customer.due is None or customer.due > now else customer.due - 1
+        for customer in people
+    ]
+    laid = People.of([customer.person for customer in people], there.timezone)
+    found = []
+    for audience, outcome in evaluate(there.rules, laid, np.array(at, np.int64)).items():
+        if audience in there.building:
+            continue
+        for customer, value, when in zip(people, outcome.value.tolist(), at, strict=True):
+            is_someone = customer.born is not None and customer.born <= when
+            inside, right = audience in customer.members, value and is_someone
+            if inside is not right:
+                said = "is in" if inside else "is not in"
+                found.append(
+                    f"{there.shop}: {customer.id} {said} {audience}, which is wrong at {moment(when).isoformat()}"
+                )
+    return found

@@ -1,0 +1,101 @@
+"""Audiences that are made, changed and ended while customers come and go."""
+
+import pytest
+
+from segment_svc import builds
+from tests import make
+from tests.make import NOW, ago
+from tests.segment.audience import CARTED, Said, after, create, listed, members, moment, said
+from tests.stage import Stage
+
+LOST = {
+    "all": [
+        {"event": "trade.completed", "within": "720d"},
+        {"not": {"event": "trade.completed", "within": "90d"}},
+        {"event": "cart.added", "within": "30d"},
+    ]
+}
+
+
+async def test_a_new_audience_is_building_and_then_live(segment: Stage) -> None:
+    await segment.deliver(make.completed(time=ago(days=100)), make.cart(time=ago(days=5)))
+    await segment.advance("1h")
+    answer = await segment.post("/audiences", json={"name": "lost", "rule": LOST})
+    audience = answer.json()["id"]
+    assert (answer.status_code, answer.json()["state"]) == (201, "building")
+    await said(segment)
+    await segment.settle()
+    assert (await segment.get(f"/audiences/{audience}")).json()["state"] == "live"
+    assert await said(segment) == [Said("ada", audience, True, after(hours=1), initial=True)]
+    [member] = await listed(segment, audience)
+    assert moment(member["since"]) == after(hours=1)
+    assert moment(member["until"]) == ago(days=5) + (after(days=30) - NOW)
+
+
+async def test_what_a_build_finds_leaves_at_its_own_moment(segment: Stage) -> None:
+    await segment.deliver(make.cart())
+    audience = await create(segment, CARTED)
+    await segment.advance("11d")
+    await segment.settle()
+    assert (await said(segment, audience))[-1] == Said("ada", audience, False, after(days=10))
+
+
+async def test_an_event_during_a_build_is_neither_lost_nor_doubled(
+    segment: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(builds, "MOST", 2)
+    await segment.deliver(*(make.page(customer=name) for name in "abcdef"))
+    answer = await segment.post("/audiences", json={"name": "carted", "rule": CARTED})
+    audience = answer.json()["id"]
+    await builds.advance(segment.ctx)
+    await segment.deliver(*(make.cart(customer=name) for name in "adg"))
+    await builds.advance(segment.ctx)
+    await segment.deliver(make.cart(customer="aa"))
+    await segment.settle()
+    assert await members(segment, audience) == ["a", "aa", "d", "g"]
+    assert sorted(one.customer for one in await said(segment, audience)) == ["a", "aa", "d", "g"]
+
+
+async def test_another_rule_moves_the_members_and_those_around(segment: Stage) -> None:
+    await segment.deliver(make.cart(customer="ada"), make.page(customer="bo"))
+    inner = await create(segment, CARTED)
+    outer = await create(segment, {"not": {"audience": inner}})
+    assert (await members(segment, inner), await members(segment, outer)) == (["ada"], ["bo"])
+    answer = await segment.patch(f"/audiences/{inner}", json={"rule": {"event": "page.viewed"}})
+    assert (answer.status_code, answer.json()["state"]) == (200, "building")
+    await segment.settle()
+    assert (await members(segment, inner), await members(segment, outer)) == (["bo"], ["ada"])
+
+
+async def test_another_name_moves_nobody(segment: Stage) -> None:
+    audience = await create(segment, CARTED)
+    answer = await segment.patch(f"/audiences/{audience}", json={"name": "renamed"})
+    assert (answer.json()["name"], answer.json()["state"]) == ("renamed", "live")
+
+
+async def test_an_audience_that_ends_leaves_nothing_behind(segment: Stage) -> None:
+    await segment.deliver(make.cart())
+    audience = await create(segment, CARTED)
+    await said(segment)
+    assert (await segment.delete(f"/audiences/{audience}")).status_code == 204
+    assert (await segment.get(f"/audiences/{audience}")).status_code == 404
+    await segment.settle()
+    assert await said(segment) == [Said("ada", audience, False, NOW)]
+    assert await segment.db.pool.fetchval("SELECT count(*) FROM member") == 0
+    assert await segment.db.pool.fetchval("SELECT count(*) FROM audience WHERE audience_id = $1", audience) == 0
+
+
+async def test_an_audience_inside_another_cannot_be_ended(segment: Stage) -> None:
+    inner = await create(segment, CARTED)
+    outer = await create(segment, {"audience": inner})
+    answer = await segment.delete(f"/audiences/{inner}")
+    assert (answer.status_code, answer.json()["type"]) == (409, "in-use")
+    assert outer in answer.json()["detail"]
+
+
+async def test_an_audience_cannot_contain_itself_through_another(segment: Stage) -> None:
+    inner = await create(segment, CARTED)
+    outer = await create(segment, {"audience": inner})
+    answer = await segment.patch(f"/audiences/{inner}", json={"rule": {"any": [{"audience": outer}]}})
+    assert answer.status_code == 422
+    assert "contain itself" in answer.text
