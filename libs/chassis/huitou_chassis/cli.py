@@ -21,8 +21,8 @@ app = typer.Typer(help="Huitou: customer operations for online shops.", no_args_
 
 def main() -> None:
     """Adds what is installed and runs the command line."""
-    services = _services()
-    for service in services:
+    # A process of one service loads that one only.
+    for service in _services(sys.argv[1] if len(sys.argv) > 1 else ""):
         app.add_typer(_commands(service), name=service.name)
     app.add_typer(keys_commands.app, name="keys")
     for plugin in entry_points(group="huitou.commands"):
@@ -33,8 +33,10 @@ def main() -> None:
         sys.exit(f"huitou: {type(error).__name__}: {error}\nLook at HUITOU_KAFKA and HUITOU_POSTGRES.")
 
 
-def _services() -> list[Service]:
-    return sorted((plugin.load() for plugin in entry_points(group="huitou.services")), key=lambda s: s.name)
+def _services(named: str = "") -> list[Service]:
+    """The installed services, or the named one if there is such a service."""
+    plugins = entry_points(group="huitou.services")
+    return sorted((plugin.load() for plugin in plugins.select(name=named) or plugins), key=lambda s: s.name)
 
 
 def _run(work: Coroutine[Any, Any, Any]) -> Any:
