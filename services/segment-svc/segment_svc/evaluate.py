@@ -5,8 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from segment_svc.nodes import Rule
+import numpy as np
+
+from segment_svc.attributes import attribute
+from segment_svc.figures import FIGURES, figure
+from segment_svc.nodes import (
+    AllOf,
+    AnyOf,
+    Attribute,
+    Condition,
+    InAudience,
+    InTier,
+    Not,
+    Occurred,
+    OneOf,
+    Rule,
+    Tagged,
+)
+from segment_svc.occurrences import measured
 from segment_svc.people import Bools, Ints, People
+from segment_svc.steps import Steps, combined, lasting, negated, summed, until, within
+from segment_svc.view import View
 
 
 class Outcome(NamedTuple):
@@ -18,4 +37,51 @@ class Outcome(NamedTuple):
 
 def evaluate(rules: Mapping[str, Rule], people: People, at: Ints) -> dict[str, Outcome]:
     """Evaluate expanded rules for all people, each at their own moment `at` (size,), microseconds since 1970."""
-    raise NotImplementedError
+    evaluation = Evaluation(View(people, at))
+    found = {name: evaluation.steps(rule) for name, rule in rules.items()}
+    return {name: Outcome(steps.value, until(steps)) for name, steps in found.items()}
+
+
+class Evaluation:
+    """The steps of rules over one view; a condition that several rules share is worked out once."""
+
+    def __init__(self, view: View) -> None:
+        self.view = view
+        self._conditions: dict[Condition, Steps] = {}
+        self._composites: dict[int, tuple[Rule, Steps]] = {}
+
+    def steps(self, rule: Rule) -> Steps:
+        """When the rule holds, from each customer's present on."""
+        if isinstance(rule, AllOf | AnyOf | Not | InAudience):
+            # By identity: hashing a tree at each of its levels would cost more than its evaluation.
+            if id(rule) not in self._composites:
+                self._composites[id(rule)] = (rule, self._composite(rule))
+            return self._composites[id(rule)][1]
+        if rule not in self._conditions:
+            self._conditions[rule] = self._condition(rule)
+        return self._conditions[rule]
+
+    def _composite(self, rule: AllOf | AnyOf | Not | InAudience) -> Steps:
+        match rule:
+            case Not(inner):
+                return negated(self.steps(inner))
+            case InAudience(audience, there):
+                if there is None:
+                    raise ValueError(f"the rule of audience {audience!r} is missing: expand the rule first")
+                return self.steps(there)
+        if not rule.rules:
+            return lasting(np.full(self.view.people.size, isinstance(rule, AllOf)))
+        need = len(rule.rules) if isinstance(rule, AllOf) else 1
+        return combined(self.view.at, [self.steps(one) for one in rule.rules], need)
+
+    def _condition(self, rule: Occurred | Attribute | Tagged | InTier) -> Steps:
+        view = self.view
+        match rule:
+            case Occurred():
+                return summed(view.at, lambda measure: within(rule.bounds, measure), measured(view, rule))
+            case Attribute(name, test):
+                return figure(view, name, test) if name in FIGURES else attribute(view, name, test)
+            case InTier(tiers):
+                return attribute(view, "tier", OneOf(tiers))
+            case Tagged(tag):
+                return lasting(np.fromiter((tag in tags for tags in view.people.tags), np.bool_, view.people.size))

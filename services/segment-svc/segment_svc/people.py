@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import date
+from itertools import count
 from typing import NamedTuple, TypeAlias
 from zoneinfo import ZoneInfo
 
@@ -44,6 +46,27 @@ CHANGING = (
     "tier",
 )
 """The names that a change may have."""
+
+
+class Codes(dict[str, int]):
+    """Numbers for texts, given as they are first seen; one set for the process, so that all columns agree.
+
+    It holds what rules compare (items, categories, places, tiers) and never trades, whose number has no end.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.texts: dict[int, str] = {}
+        self._next = count()
+
+    def __missing__(self, text: str) -> int:
+        # Two threads may come here with one text: the first entry stands and the other number stays unused.
+        code = self.setdefault(text, next(self._next))
+        self.texts[code] = text
+        return code
+
+
+CODES = Codes()
 
 
 class Line(NamedTuple):
@@ -87,7 +110,11 @@ class Change(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class History:
     """One customer's standing events in order: `rows` (n, 6) of at, kind, trade, refund, amount, number of lines, and
-    their `lines` (m, 4) of item, category, quantity, amount, end to end."""
+    their `lines` (m, 4) of item, category, quantity, amount, end to end.
+
+    `names` gives this customer's trades and refunds their codes; it only grows, so a history and what was appended
+    to it share it. `last` is the place in the order of the last event, standing or not.
+    """
 
     rows: Ints
     lines: Ints
@@ -97,11 +124,49 @@ class History:
     @classmethod
     def of(cls, occurrences: Iterable[Occurrence] = ()) -> History:
         """A history from events in any order."""
-        raise NotImplementedError
+        blank = cls(np.empty((0, 6), np.int64), np.empty((0, 4), np.int64), {}, (-NEVER, False, "", ""))
+        return blank.append(occurrences) or blank
 
     def append(self, occurrences: Iterable[Occurrence]) -> History | None:
         """The history with new events, or None if one of them comes before what is there: then build it again."""
-        raise NotImplementedError
+        added = sorted(occurrences, key=lambda occurrence: occurrence.order)
+        if not added:
+            return self
+        if added[0].order <= self.last:
+            return None
+        rows: list[tuple[int, ...]] = []
+        lines: list[tuple[int, ...]] = []
+        standing: set[tuple[int, int, int]] = set()
+        for occurrence in added:
+            kind, trade, refund = KINDS[occurrence.kind], self._code(occurrence.trade), self._code(occurrence.refund)
+            if trade != NONE:
+                if (kind, trade, refund) in standing or self._stands(kind, trade, refund):
+                    continue
+                standing.add((kind, trade, refund))
+            rows.append((occurrence.at, kind, trade, refund, occurrence.amount, len(occurrence.lines)))
+            lines += [
+                (_code(item), _code(category), quantity, amount)
+                for item, category, quantity, amount in occurrence.lines
+            ]
+        return History(_joined(self.rows, rows), _joined(self.lines, lines), self.names, added[-1].order)
+
+    def _code(self, name: str | None) -> int:
+        return NONE if name is None else self.names.setdefault(name, len(self.names))
+
+    def _stands(self, kind: int, trade: int, refund: int) -> bool:
+        rows = self.rows
+        return bool(((rows[:, 1] == kind) & (rows[:, 2] == trade) & (rows[:, 3] == refund)).any())
+
+
+def _code(text: str | None) -> int:
+    return NONE if text is None else CODES[text]
+
+
+def _joined(there: Ints, added: Sequence[tuple[int, ...]]) -> Ints:
+    if not added:
+        return there
+    fresh = np.array(added, np.int64)
+    return np.concatenate((there, fresh)) if len(there) else fresh
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,16 +180,86 @@ class Person:
 
 def changes(found: Iterable[Change]) -> Ints:
     """Changes in their order (time, source, id) as the array that a Person holds."""
-    raise NotImplementedError
+    rows = [(at, CHANGING.index(name), _value(name, value)) for at, name, value in found]
+    return np.array(rows, np.int64).reshape(-1, 3)
+
+
+def _value(name: str, value: str | int | bool | None) -> int:
+    if value is None:
+        return UNKNOWN
+    if not isinstance(value, str):
+        return int(value)
+    if name != "birthday":
+        return CODES[value]
+    # A birthday is the number of its day; one without a year is negative, and tells no age.
+    return NONE if value.startswith("-") else date.fromisoformat(value).toordinal()
+
+
+class Events(NamedTuple):
+    """One entry an event (n,): whose, when, what; `first` and `lines` say where its lines are and how many."""
+
+    who: Ints
+    at: Ints
+    kind: Ints
+    trade: Ints
+    refund: Ints
+    amount: Ints
+    lines: Ints
+    first: Ints
+
+
+class Lines(NamedTuple):
+    """One entry a line of an event (m,)."""
+
+    item: Ints
+    category: Ints
+    quantity: Ints
+    amount: Ints
+
+
+class Changes(NamedTuple):
+    """One entry a change of an attribute (c,)."""
+
+    who: Ints
+    at: Ints
+    name: Ints
+    value: Ints
 
 
 @dataclass(frozen=True)
 class People:
-    """Customers of one shop laid end to end; `who` is a customer's place in the list they came in."""
+    """Customers laid end to end; `who` is a customer's place in the list they came in, and all columns go by it."""
 
     size: int
     zone: ZoneInfo
+    events: Events
+    lines: Lines
+    changes: Changes
+    tags: tuple[frozenset[str], ...]
 
     @classmethod
     def of(cls, people: Sequence[Person], timezone: ZoneInfo) -> People:
-        raise NotImplementedError
+        """Customers who live by the calendar of one time zone."""
+        histories = [person.history for person in people]
+        at, kind, trade, refund, amount, lines = _columns([history.rows for history in histories], 6)
+        whose = _whose([len(history.rows) for history in histories])
+        return cls(
+            size=len(people),
+            zone=timezone,
+            events=Events(whose, at, kind, trade, refund, amount, lines, np.cumsum(lines) - lines),
+            lines=Lines(*_columns([history.lines for history in histories], 4)),
+            changes=Changes(
+                _whose([len(person.changes) for person in people]),
+                *_columns([person.changes for person in people], 3),
+            ),
+            tags=tuple(person.tags for person in people),
+        )
+
+
+def _columns(parts: Sequence[Ints], width: int) -> Ints:
+    whole = np.concatenate(parts) if parts else np.empty((0, width), np.int64)
+    return np.ascontiguousarray(whole.T)
+
+
+def _whose(sizes: Sequence[int]) -> Ints:
+    return np.repeat(np.arange(len(sizes)), np.array(sizes, np.int64))

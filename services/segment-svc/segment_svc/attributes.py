@@ -1,0 +1,104 @@
+"""Conditions on attributes that change by events or by the calendar: when what is known passes a test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from segment_svc.calendar import birthday, midnight
+from segment_svc.conditions import FLAGS
+from segment_svc.nodes import Bounds, Is, Known, OneOf, Test
+from segment_svc.people import CODES, NEVER, UNKNOWN, Bools, Ints
+from segment_svc.steps import Spans, Steps, lasting, negated, summed, within
+from segment_svc.view import View
+
+EARLIEST = -(2**62)
+
+
+def attribute(view: View, name: str, test: Test) -> Steps:
+    """When the attribute passes the test; an unknown one passes none but `known: false`."""
+    if name == "age":
+        return _age(view, test)
+    who, start, end, value = view.valid(name)
+    passing = _passes(name, value, test)
+    spans = Spans(who[passing], start[passing], end[passing])
+    nothing = np.array([0 if name in FLAGS else UNKNOWN])
+    if _passes(name, nothing, test).all():
+        spans = _before(view, spans, who, start)
+    return summed(view.at, lambda count: count > 0, spans)
+
+
+def _before(view: View, spans: Spans, who: Ints, start: Ints) -> Spans:
+    """The spans and, for everybody, the time before their first change."""
+    size = view.people.size
+    first = np.full(size, NEVER)
+    np.minimum.at(first, who, start)
+    return Spans(
+        np.concatenate((spans.who, np.arange(size))),
+        np.concatenate((spans.start, np.full(size, EARLIEST))),
+        np.concatenate((spans.end, first)),
+    )
+
+
+def _passes(name: str, value: Ints, test: Test) -> Bools:
+    known = value != UNKNOWN
+    if name == "gender":
+        known &= value != CODES["unknown"]
+    passed: Bools
+    match test:
+        case Known(wanted):
+            passed = np.full(len(value), wanted) if name in FLAGS else known == wanted
+        case Is(wanted):
+            passed = (value == 1) == wanted
+        case OneOf(values):
+            passed = np.isin(value, [CODES[one] if isinstance(one, str) else one for one in values])
+            if name == "gender" and "unknown" in values:
+                passed |= ~known
+        case Bounds():
+            passed = known & within(test, value)
+    return passed
+
+
+def _age(view: View, test: Test) -> Steps:
+    if test == Known(False):
+        return negated(_age(view, Known(True)))
+    who, start, end, born = view.valid("birthday")
+    rows = np.flatnonzero((born > 0) & (end > view.at[who]))
+    found = [
+        (person, max(begin, since), min(finish, until))
+        for person, begin, finish, day in zip(
+            *(column[rows].tolist() for column in (who, start, end, born)), strict=True
+        )
+        for since, until in _ages(day, test, view.people.zone)
+    ]
+    if not found:
+        return lasting(np.zeros(view.people.size, np.bool_))
+    return summed(view.at, lambda count: count > 0, Spans(*np.array(found, np.int64).T))
+
+
+@lru_cache(maxsize=65_536)
+def _ages(born: int, test: Test, zone: ZoneInfo) -> tuple[tuple[int, int], ...]:
+    """From when to when someone born on a day (ordinal) has an age that passes, in microseconds since 1970."""
+    spans = []
+    for low, high in _ranges(test):
+        spans.append((_turns(born, low, zone), NEVER if high is None else _turns(born, high + 1, zone)))
+    return tuple(spans)
+
+
+def _ranges(test: Test) -> Iterator[tuple[int, int | None]]:
+    match test:
+        case Bounds(low, high):
+            if high is None or high >= 0:
+                yield max(low or 0, 0), high
+        case OneOf(values):
+            yield from ((int(age), int(age)) for age in values if int(age) >= 0)
+        case _:
+            yield 0, None
+
+
+def _turns(born: int, years: int, zone: ZoneInfo) -> int:
+    day = birthday(born, years)
+    return NEVER if day is None else midnight(day, zone)

@@ -1,0 +1,74 @@
+"""Days of a time zone's calendar: which day a moment lies on, and when a day begins."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from huitou_events import micros
+from segment_svc.people import NEVER, Ints
+
+SECOND = 1_000_000
+DAY = 86_400 * SECOND
+EPOCH_DAY = date(1970, 1, 1).toordinal()
+
+
+def local_days(moments: Ints, zone: ZoneInfo) -> Ints:
+    """The day (proleptic ordinal) on which each moment (microseconds since 1970) lies in the zone."""
+    if not len(moments):
+        return moments
+    years = np.unique(moments.astype("datetime64[us]").astype("datetime64[Y]").astype(np.int64) + 1970)
+    tables = [_offsets(zone, int(year)) for year in years]
+    since = np.array([start for table in tables for start, _ in table])
+    offset = np.array([offset for table in tables for _, offset in table])
+    at = np.maximum(np.searchsorted(since, moments, "right") - 1, 0)
+    days: Ints = (moments + offset[at]) // DAY + EPOCH_DAY
+    return days
+
+
+@lru_cache(maxsize=65_536)
+def midnight(day: int, zone: ZoneInfo) -> int:
+    """When the day (proleptic ordinal) begins in the zone, in microseconds since 1970; NEVER after the year 9998."""
+    if day >= date(9999, 1, 1).toordinal():
+        return NEVER
+    # If clocks go forward at midnight, the missing 00:00 read by the old offset is the very moment they do.
+    return micros(datetime.combine(date.fromordinal(day), datetime.min.time(), zone))
+
+
+def birthday(born: int, years: int) -> int | None:
+    """The day (proleptic ordinal) on which someone turns so old; None after the calendar's end."""
+    day = date.fromordinal(born)
+    if day.year + years > 9999:
+        return None
+    try:
+        return day.replace(year=day.year + years).toordinal()
+    except ValueError:
+        return date(day.year + years, 3, 1).toordinal()
+
+
+@lru_cache(maxsize=4096)
+def _offsets(zone: ZoneInfo, year: int) -> tuple[tuple[int, int], ...]:
+    """From which moment on which offset from UTC is in force in a year (UTC), both in microseconds.
+
+    Asked day by day and narrowed down to the second, because zoneinfo does not tell when offsets change.
+    """
+    # At the very ends of the calendar a local time may not exist; no zone changes there.
+    first = datetime(min(max(year, 2), 9998), 1, 1, tzinfo=UTC)
+    found = [(micros(datetime(year, 1, 1, tzinfo=UTC)), _offset(first, zone))]
+    for day in range((date(first.year + 1, 1, 1) - first.date()).days):
+        low, high = first + timedelta(days=day), first + timedelta(days=day + 1)
+        if _offset(high, zone) == found[-1][1]:
+            continue
+        while high - low > timedelta(seconds=1):
+            middle = low + timedelta(seconds=(high - low) // timedelta(seconds=2))
+            low, high = (middle, high) if _offset(middle, zone) == found[-1][1] else (low, middle)
+        found.append((micros(high), _offset(high, zone)))
+    return tuple(found)
+
+
+def _offset(moment: datetime, zone: ZoneInfo) -> int:
+    offset = moment.astimezone(zone).utcoffset()
+    return (offset or timedelta()) // timedelta(microseconds=1)

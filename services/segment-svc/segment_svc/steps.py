@@ -1,0 +1,180 @@
+"""Values over time, as columns: amounts that hold for a while are summed into steps, and yes-or-no steps combined.
+
+Each customer has an own present, `at`. What lies before it is folded into the value there; only what comes later is
+kept as moments, so the cost follows what can still change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+
+from segment_svc.columns import firsts, lasts, running, total, wide
+from segment_svc.nodes import Bounds, OneOf, Test
+from segment_svc.people import NEVER, Bools, Ints
+
+Verdict: TypeAlias = Callable[..., Bools]
+
+
+class Spans(NamedTuple):
+    """Customer `who` has `weight` (1 if None) from `start` until just before `end`."""
+
+    who: Ints
+    start: Ints
+    end: Ints
+    weight: Ints | None = None
+
+
+class Steps(NamedTuple):
+    """A yes-or-no value: at each customer's present (size,), and the later moments, by customer and in order, at
+    which it turns; `rises` says that it turns to yes."""
+
+    value: Bools
+    who: Ints
+    moment: Ints
+    rises: Bools
+
+
+def chosen(spans: Spans, which: Bools) -> Spans:
+    """Some of the spans."""
+    weight = None if spans.weight is None else spans.weight[which]
+    return Spans(spans.who[which], spans.start[which], spans.end[which], weight)
+
+
+def lasting(value: Bools) -> Steps:
+    """A value that time does not change."""
+    none = np.empty(0, np.int64)
+    return Steps(value, none, none, np.empty(0, np.bool_))
+
+
+def until(steps: Steps) -> Ints:
+    """The first moment at which each customer's value turns, else NEVER."""
+    first = np.full(len(steps.value), NEVER)
+    starts = np.flatnonzero(firsts(steps.who))
+    first[steps.who[starts]] = steps.moment[starts]
+    return first
+
+
+def present(spans: Spans, at: Ints) -> Ints:
+    """The weight that each customer has at their present; Python integers if 64 bits may not hold it."""
+    return _summed(chosen(spans, (spans.start <= at[spans.who]) & (at[spans.who] < spans.end)), len(at))
+
+
+def summed(at: Ints, verdict: Verdict, *measures: Spans) -> Steps:
+    """Whether the sums of the measures at each moment pass the verdict."""
+    bases: list[Ints] = []
+    later: list[tuple[Ints, Ints, Ints]] = []
+    for spans in measures:
+        base, *turns = _split(spans, at)
+        bases.append(base)
+        later.append((turns[0], turns[1], turns[2]))
+    who = np.concatenate([turns[0] for turns in later])
+    moment = np.concatenate([turns[1] for turns in later])
+    deltas = []
+    for place in range(len(later)):
+        parts = [turns[2] if n == place else np.zeros(len(turns[2]), np.int64) for n, turns in enumerate(later)]
+        deltas.append(np.concatenate(parts))
+    return _steps(at, bases, who, moment, deltas, verdict)
+
+
+def combined(at: Ints, rules: Sequence[Steps], need: int) -> Steps:
+    """Whether at least `need` of the rules hold."""
+    if len(rules) == 1:
+        return rules[0]
+    base = np.zeros(len(at), np.int64)
+    reach = np.zeros(len(at), np.int64)
+    for rule in rules:
+        base += rule.value
+        able = rule.value.copy()
+        able[rule.who] = True
+        reach += able
+    who = np.concatenate([rule.who for rule in rules])
+    moment = np.concatenate([rule.moment for rule in rules])
+    rises = np.concatenate([rule.rises for rule in rules])
+    # Who cannot come to enough rules, whatever the time, has no moments to look at.
+    hopeful = (reach >= need)[who]
+    if not hopeful.all():
+        who, moment, rises = who[hopeful], moment[hopeful], rises[hopeful]
+    return _steps(at, [base], who, moment, [rises * 2 - 1], lambda count: count >= need)
+
+
+def negated(rule: Steps) -> Steps:
+    return Steps(~rule.value, rule.who, rule.moment, ~rule.rises)
+
+
+def _split(spans: Spans, at: Ints) -> tuple[Ints, Ints, Ints, Ints]:
+    """What holds now, and the moments at which it becomes more or less."""
+    now = at[spans.who]
+    live = (spans.end > now) & (spans.end > spans.start)
+    if not live.all():
+        spans = chosen(spans, live)
+        now = now[live]
+    weight = np.ones(len(spans.who), np.int64) if spans.weight is None else wide(spans.weight)
+    begun = spans.start <= now
+    ending = spans.end != NEVER
+    if begun.all():
+        base = _summed(spans, len(at))
+        return base, spans.who[ending], spans.end[ending], -weight[ending]
+    base = _summed(chosen(spans, begun), len(at))
+    return (
+        base,
+        np.concatenate((spans.who[~begun], spans.who[ending])),
+        np.concatenate((spans.start[~begun], spans.end[ending])),
+        np.concatenate((weight[~begun], -weight[ending])),
+    )
+
+
+def _summed(spans: Spans, size: int) -> Ints:
+    if spans.weight is None:
+        return np.bincount(spans.who, minlength=size).astype(np.int64, copy=False)
+    return total(spans.who, spans.weight, size)
+
+
+def _steps(at: Ints, bases: Sequence[Ints], who: Ints, moment: Ints, deltas: Sequence[Ints], verdict: Verdict) -> Steps:
+    value = verdict(*bases).astype(np.bool_, copy=False)
+    if not len(who):
+        return lasting(value)
+    order = _order(at, who, moment)
+    if order is not None:
+        who, moment, deltas = who[order], moment[order], [delta[order] for delta in deltas]
+    # What happens at one moment happens at once: the sum counts after its last row.
+    last = lasts(moment) | lasts(who)
+    sums = [(base[who] + running(who, delta))[last] for base, delta in zip(bases, deltas, strict=True)]
+    who, moment = who[last], moment[last]
+    after = verdict(*sums).astype(np.bool_, copy=False)
+    before = np.empty(len(who), np.bool_)
+    before[1:] = after[:-1]
+    starts = np.flatnonzero(firsts(who))
+    before[starts] = value[who[starts]]
+    turns = after != before
+    return Steps(value, who[turns], moment[turns], after[turns])
+
+
+def _order(at: Ints, who: Ints, moment: Ints) -> Ints | None:
+    """The order by customer and moment, None if they have it already. One key for both is much faster to sort; it
+    counts from each customer's present and fits unless some moment lies centuries ahead."""
+    ahead = moment - at[who]
+    room = 63 - len(at).bit_length()
+    if int(ahead.max()) >> room:
+        return np.lexsort((moment, who))
+    key = (who << room) | ahead
+    if (key[1:] >= key[:-1]).all():
+        return None
+    return np.argsort(key)
+
+
+def within(test: Test, figure: Ints) -> Bools:
+    """Whether numbers pass a test of numbers."""
+    match test:
+        case Bounds(low, high):
+            passed = np.ones(len(figure), np.bool_)
+            if low is not None:
+                passed &= (figure >= low).astype(np.bool_)
+            if high is not None:
+                passed &= (figure <= high).astype(np.bool_)
+            return passed
+        case OneOf(values):
+            return np.isin(figure, np.array(list(values)))
+    raise TypeError(f"no test of numbers: {test}")
