@@ -98,6 +98,9 @@ class Child:
             with suppress(ProcessLookupError):
                 self.process.send_signal(word)
 
+    def kill(self) -> None:
+        self.tell(signal.SIGKILL)
+
     def last_words(self) -> str:
         """The end of its log."""
         lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []

@@ -1,0 +1,48 @@
+# `make` alone lists what there is. PYTHON names another Python than python3.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+OURS := libs/events libs/chassis libs/local $(wildcard services/*-svc)
+MANIFESTS := $(OURS:=/pyproject.toml)
+CODE := $(OURS) tests bench
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up test lint bench clean
+
+help:  ## list these targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 8
+
+setup: $(VENV)/ready  ## make the environment (the others do it, too)
+
+demo: $(VENV)/ready  ## start everything, publish two years of a real shop, show what came of it (ONCE=1: and end)
+	@$(BIN)/huitou demo $(if $(ONCE),--once)
+
+up: $(VENV)/ready  ## start Kafka, PostgreSQL and the four services, without data
+	@$(BIN)/huitou up
+
+test: $(VENV)/tools  ## run every test
+	@$(BIN)/pytest
+
+lint: $(VENV)/tools  ## check style and types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy $(CODE)
+
+bench: $(VENV)/tools  ## measure, and write docs/benchmarks.md
+	@$(BIN)/python -m bench
+
+clean:  ## remove the data that demo and up keep
+	@PYTHONPATH=libs/local $(PYTHON) -m huitou_local.cleaning
+
+$(VENV)/ready: requirements.txt $(MANIFESTS)
+	@$(PYTHON) -c 'import sys, ensurepip; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Huitou needs Python 3.11 or newer with venv: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@echo "Making the environment in $(VENV), once ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install -q -r requirements.txt
+	@$(BIN)/pip install -q --no-deps --no-build-isolation $(addprefix -e ./,$(OURS))
+	@touch $@
+
+$(VENV)/tools: requirements-dev.txt $(VENV)/ready
+	@$(BIN)/pip install -q -r requirements-dev.txt
+	@touch $@
