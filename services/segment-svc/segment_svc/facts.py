@@ -39,6 +39,11 @@ class Entry(NamedTuple):
     changes: Mapping[str, Value] = {}
 
     @property
+    def order(self) -> tuple[int, bool, str, str]:
+        """Its place in the one order: time, trades before refunds, source, id."""
+        return (self.at, self.refund is not None, self.source, self.id)
+
+    @property
     def occurrence(self) -> Occurrence | None:
         """What conditions on events see of it; None for a type that they cannot name."""
         if self.type not in KINDS:
@@ -46,13 +51,13 @@ class Entry(NamedTuple):
         return Occurrence(self.at, self.type, self.source, self.id, self.amount, self.trade, self.refund, self.lines)
 
     @property
-    def signals(self) -> set[str]:
+    def signals(self) -> list[str]:
         """What it touches: audiences that read its type, or an attribute that it changes."""
-        return {self.type, *(f"={name}" for name in self.changes)}
+        return [self.type, *(f"={name}" for name in self.changes)] if self.changes else [self.type]
 
     @property
     def changed(self) -> list[Change]:
-        return [Change(self.at, name, value) for name, value in sorted(self.changes.items())]
+        return [Change(self.at, name, value) for name, value in self.changes.items()]
 
 
 def entry(event: Event[Any]) -> Entry:

@@ -74,7 +74,7 @@ def _touched(rosters: Mapping[str, Roster], added: Collection[Sequence[Entry]]) 
     signals: dict[str, set[str]] = {shop: set() for shop in rosters}
     for entries in added:
         for entry in entries:
-            signals[entry.shop] |= entry.signals
+            signals[entry.shop].update(entry.signals)
     return {shop: rosters[shop].touched(frozenset(found)) for shop, found in signals.items()}
 
 
@@ -83,18 +83,22 @@ def _begin(customer: Customer, there: Roster, now: int, touched: frozenset[str],
     moments = [entry.at for entry, _ in news]
     customer.born = min(moments if customer.born is None else [customer.born, *moments], default=None)
     evaluated = customer.evaluated
-    late = [(event.order, event, entry) for entry, event in news if evaluated is not None and entry.at < evaluated]
+    late = [] if evaluated is None else [one for one in news if one[0].at < evaluated]
     if not late:
         return Walk(customer, there, now, touched, _causes(customer, news))
-    found = there.touched(frozenset().union(*(entry.signals for _, _, entry in late)))
-    return Walk(customer, there, now, touched, _causes(customer, news), max(late)[1], found)
+    found = there.touched(frozenset(signal for entry, _ in late for signal in entry.signals))
+    return Walk(customer, there, now, touched, _causes(customer, news), max(late, key=_order)[1], found)
 
 
 def _causes(customer: Customer, news: News) -> dict[int, Cause]:
     """The events that are not late, by their moment."""
     evaluated = customer.evaluated
     causes: dict[int, Cause] = {}
-    for entry, event in sorted(news, key=lambda one: one[1].order):
+    for entry, event in sorted(news, key=_order) if len(news) > 1 else news:
         if evaluated is None or entry.at >= evaluated:
             causes.setdefault(entry.at, event)
     return causes
+
+
+def _order(news: tuple[Entry, Event[Any]]) -> tuple[int, bool, str, str]:
+    return news[0].order

@@ -5,13 +5,14 @@ from itertools import groupby
 from typing import Any
 
 import numpy as np
+import orjson
 
 from huitou_chassis import Tx
 from segment_svc import customers, memory
 from segment_svc.customers import Customer, Key, columns
 from segment_svc.facts import Entry
 from segment_svc.memory import Known
-from segment_svc.people import Change, History, Line, Occurrence, Person, changes
+from segment_svc.people import Change, History, Line, Person, changes
 
 
 async def append(tx: Tx, entries: Sequence[Entry]) -> None:
@@ -22,10 +23,11 @@ async def append(tx: Tx, entries: Sequence[Entry]) -> None:
         """
         INSERT INTO history
             (shop_id, customer_id, at, source, event_id, type, trade_id, refund_id, amount, lines, changes)
-        SELECT * FROM unnest(
+        SELECT shop_id, customer_id, at, source, event_id, type, trade_id, refund_id, amount, lines::json, changes::json
+        FROM unnest(
             $1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
-            $9::bigint[], $10::json[], $11::json[]
-        )
+            $9::bigint[], $10::text[], $11::text[]
+        ) AS e (shop_id, customer_id, at, source, event_id, type, trade_id, refund_id, amount, lines, changes)
         ON CONFLICT DO NOTHING
         """,
         *map(list, zip(*(_row(entry) for entry in entries), strict=True)),
@@ -33,7 +35,9 @@ async def append(tx: Tx, entries: Sequence[Entry]) -> None:
 
 
 def _row(entry: Entry) -> tuple[Any, ...]:
-    return (*entry[:9], [tuple(line) for line in entry.lines] or None, dict(entry.changes) or None)
+    lines = orjson.dumps([tuple(line) for line in entry.lines]).decode() if entry.lines else None
+    changes = orjson.dumps(entry.changes).decode() if entry.changes else None
+    return (*entry[:9], lines, changes)
 
 
 async def fill(tx: Tx, customers: Iterable[Customer], news: Mapping[Key, Sequence[Entry]] | None = None) -> None:
@@ -80,20 +84,24 @@ async def view(tx: Tx, keys: Sequence[Key]) -> list[Customer]:
 
 def extended(person: Person, news: Sequence[Entry]) -> Person | None:
     """The person with later entries, or None if one of them comes before what is known."""
-    if not news:
-        return person
-    history: History | None = person.history
+    history = person.history
     if fresh := [occurrence for entry in news if (occurrence := entry.occurrence)]:
-        history = person.history.append(sorted(fresh, key=lambda one: one.order))
-    found = [change for entry in sorted(news, key=_order) for change in entry.changed]
-    if history is None:
-        return None
+        longer = history.append(fresh)
+        if longer is None:
+            return None
+        history = longer
+    found = _changed(news)
     if not found:
-        return Person(history, person.changes, person.tags)
+        return Person(history, person.changes, person.tags) if fresh else person
     # Of changes at the very same moment the table knows which comes first.
     if len(person.changes) and found[0].at <= person.changes[-1, 0]:
         return None
     return Person(history, np.concatenate([person.changes, changes(found)]), person.tags)
+
+
+def _changed(entries: Sequence[Entry]) -> list[Change]:
+    changing = sorted((entry for entry in entries if entry.changes), key=lambda entry: entry.order)
+    return [change for entry in changing for change in entry.changed]
 
 
 async def load(tx: Tx, customers: Sequence[Customer]) -> None:
@@ -147,13 +155,8 @@ def _entry(row: Any) -> Entry:
 
 
 def _person(entries: Sequence[Entry], tags: frozenset[str]) -> Person:
-    occurrences: list[Occurrence] = [one for entry in entries if (one := entry.occurrence)]
-    found: list[Change] = [change for entry in sorted(entries, key=_order) for change in entry.changed]
-    return Person(History.of(occurrences), changes(found), tags)
-
-
-def _order(entry: Entry) -> tuple[int, str, str]:
-    return (entry.at, entry.source, entry.id)
+    occurrences = [occurrence for entry in entries if (occurrence := entry.occurrence)]
+    return Person(History.of(occurrences), changes(_changed(entries)), tags)
 
 
 async def erase(tx: Tx, customers: Sequence[Customer]) -> None:

@@ -7,11 +7,11 @@ import numpy as np
 
 from huitou_chassis import Tx
 from segment_svc import histories
-from segment_svc.attributes import COMPLETED, turnover
 from segment_svc.customers import Customer
 from segment_svc.evaluate import evaluate
+from segment_svc.figures import COMPLETED
 from segment_svc.nodes import Attribute, OneOf
-from segment_svc.occurrences import measured
+from segment_svc.occurrences import measured, turnover
 from segment_svc.people import People
 from segment_svc.roster import Roster
 from segment_svc.steps import present
