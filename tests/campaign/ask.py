@@ -4,7 +4,8 @@ from typing import Any
 
 import httpx2
 
-from huitou_events import micros, moment
+from huitou_events import CATALOGUE, Event, micros, moment
+from tests import make
 from tests.make import NOW
 from tests.stage import Stage
 
@@ -65,3 +66,9 @@ def later(**parts: int) -> str:
     lengths = {"minutes": 60, "hours": 3600, "days": 86_400}
     seconds = sum(lengths[name] * number for name, number in parts.items())
     return moment(micros(NOW) + seconds * 1_000_000).isoformat().replace("+00:00", "Z")
+
+
+def delivery(type: str, job_id: str, customer: str = "ada", *, minutes: int = 1, **more: Any) -> Event[Any]:
+    """What notify-svc says about a message, some minutes after NOW."""
+    fact = CATALOGUE[type].model_validate({"customer_id": customer, "job_id": job_id, **more})
+    return make.event(fact, time=moment(micros(NOW) + minutes * 60_000_000), source="urn:huitou:notify")

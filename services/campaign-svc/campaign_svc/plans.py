@@ -91,7 +91,7 @@ async def start(tx: Tx, shop: str, plan_id: str, *, live: bool) -> Plan:
             raise Conflict("not-valid", f"the time of the coupon {coupon.id!r} is over; choose another first")
     row = await tx.fetchrow(
         """
-        UPDATE plan SET state = 'starting', started_us = $3, taken_us = CASE WHEN $4 THEN $3 END
+        UPDATE plan SET state = 'starting', started_us = $3::bigint, taken_us = CASE WHEN $4 THEN $3::bigint END
         WHERE (shop_id, plan_id) = ($1, $2) RETURNING *
         """,
         shop,
