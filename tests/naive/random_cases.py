@@ -101,7 +101,7 @@ def trades(customer: str) -> st.SearchStrategy[Fact]:
         trade_id=names,
         refund_id=st.sampled_from(["r1", "r2"]),
         amount=money(),
-        items=st.one_of(st.none(), lines()),
+        items=lines(),
     )
     return st.one_of(step, step, refund)
 
@@ -158,7 +158,13 @@ def standings(customer: str) -> st.SearchStrategy[Fact]:
 
 @st.composite
 def histories(
-    draw: st.DrawFn, customer: str, anchor: datetime, *, only_trades: bool = False, most: int = 12
+    draw: st.DrawFn,
+    customer: str,
+    anchor: datetime,
+    *,
+    shop: str = "s1",
+    only_trades: bool = False,
+    most: int = 12,
 ) -> list[Event[Any]]:
     """Events of one customer, each once; some at the very same time."""
     facts = trades(customer)
@@ -166,7 +172,7 @@ def histories(
         facts = st.one_of(facts, facts, behaviour(customer), updates(customer, anchor), standings(customer))
     drawn = draw(st.lists(st.tuples(facts, times(anchor), st.sampled_from("ab")), max_size=most))
     return [
-        Event.of(fact, shop="s1", source=f"urn:shop:s1:{source}", time=time, id=f"{customer}-{source}{number}")
+        Event.of(fact, shop=shop, source=f"urn:shop:{shop}:{source}", time=time, id=f"{customer}-{source}{number}")
         for number, (fact, time, source) in enumerate(drawn)
     ]
 

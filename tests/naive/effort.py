@@ -1,0 +1,16 @@
+"""How hard to look for a disagreement: HUITOU_EFFORT times as long as in `make test`."""
+
+import os
+
+from hypothesis import HealthCheck, Phase, settings
+
+
+def effort(examples: int) -> settings:
+    """Settings of a property that usually tries so many examples."""
+    return settings(
+        max_examples=examples * int(os.environ.get("HUITOU_EFFORT", "1")),
+        deadline=None,
+        database=None,
+        phases=(Phase.generate, Phase.shrink),
+        suppress_health_check=list(HealthCheck),
+    )
