@@ -1,0 +1,75 @@
+"""segment-svc against the naive model: the same members at every moment, and no change before the one promised."""
+
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from segment_svc import rules as language
+from segment_svc.evaluate import evaluate
+from segment_svc.facts import entry
+from segment_svc.people import NEVER, History, People, Person, changes
+from tests.naive import audiences as naive
+from tests.naive import random_cases, random_rules
+from tests.naive.effort import effort
+from tests.naive.facts import micros
+
+
+@effort(100)
+@given(st.data())
+def test_the_evaluator_agrees_with_the_naive_model_until_the_moment_it_promises(data: st.DataObject) -> None:
+    anchor, zone = data.draw(st.sampled_from(random_cases.ANCHORS)), data.draw(st.sampled_from(random_cases.ZONES))
+    histories = [data.draw(random_cases.histories(name, anchor)) for name in ("ada", "bo")]
+    tags = [data.draw(st.frozensets(st.sampled_from(random_cases.TAGS))) for _ in histories]
+    first = data.draw(random_rules.rules(anchor))
+    second = data.draw(random_rules.rules(anchor, audiences=["first"]))
+    asked = data.draw(random_rules.rules(anchor, audiences=["first", "second"]))
+    rules = {"first": first, "second": second, "asked": asked}
+    customers = [
+        naive.Customer(events, ZoneInfo(zone), tagged, audiences=rules)
+        for events, tagged in zip(histories, tags, strict=True)
+    ]
+    parsed = {name: language.parse(rule) for name, rule in rules.items()}
+    expanded = {name: language.expand(rule, parsed) for name, rule in parsed.items()}
+    people = People.of([person(customer) for customer in customers], ZoneInfo(zone))
+    for _ in range(4):
+        at = [data.draw(st.sampled_from(edges(customer, anchor))) for customer in customers]
+        outcomes = evaluate(expanded, people, np.array(at, dtype=np.int64))
+        for name, rule in rules.items():
+            for customer, t, value, until in zip(customers, at, *outcomes[name], strict=True):
+                check(rule, customer, t, value=bool(value), until=int(until), anchor=anchor)
+
+
+def check(rule: naive.Rule, customer: naive.Customer, t: int, *, value: bool, until: int, anchor: datetime) -> None:
+    """The value is right at t and up to the last microsecond before `until`, and the other one from then on."""
+    assert naive.evaluate(rule, customer, t) == value, f"at {t}"
+    between = [moment for moment in edges(customer, anchor) if t < moment < until]
+    for moment in [*between[:2], *between[:: max(len(between) // 6, 1)], *between[-2:]]:
+        assert naive.evaluate(rule, customer, moment) == value, f"at {t} until {until}, but not at {moment}"
+    if until != NEVER:
+        assert naive.evaluate(rule, customer, until - 1) == value, f"at {t}, a microsecond before {until}"
+        assert naive.evaluate(rule, customer, until) != value, f"at {t}, nothing changes at {until}"
+
+
+def edges(customer: naive.Customer, anchor: datetime) -> list[int]:
+    """Moments at which something may change, and a microsecond before and after each."""
+    spans = [0, *(naive.duration(window) for window in random_cases.WINDOWS)]
+    starts = {micros(event.time) for event in customer.events} | {micros(anchor)}
+    midnights = {micros(midnight(anchor + timedelta(days), customer.zone)) for days in (-1, 0, 1, 2, 30)}
+    exact = {start + span for start in starts for span in spans} | midnights
+    return sorted({moment + beside for moment in exact for beside in (-1, 0, 1)})
+
+
+def midnight(time: datetime, zone: ZoneInfo) -> datetime:
+    return time.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def person(customer: naive.Customer) -> Person:
+    """The customer as the evaluator wants to see them."""
+    entries = [entry(event) for event in sorted(customer.events, key=lambda event: event.order)]
+    occurrences = [each.occurrence for each in entries if each.occurrence]
+    return Person(
+        History.of(occurrences), changes(change for each in entries for change in each.changed), customer.tags
+    )
