@@ -4,7 +4,7 @@ from typing import Any
 
 import httpx2
 
-from huitou_events import CATALOGUE, Event, micros, moment
+from huitou_events import CATALOGUE, Event, MessageRequested, micros, moment
 from tests import make
 from tests.make import NOW
 from tests.stage import Stage
@@ -72,3 +72,25 @@ def delivery(type: str, job_id: str, customer: str = "ada", *, minutes: int = 1,
     """What notify-svc says about a message, some minutes after NOW."""
     fact = CATALOGUE[type].model_validate({"customer_id": customer, "job_id": job_id, **more})
     return make.event(fact, time=moment(micros(NOW) + minutes * 60_000_000), source="urn:huitou:notify")
+
+
+async def drafted(stage: Stage, **changes: Any) -> str:
+    response = await stage.post("/plans", json=plan_terms(**changes))
+    assert response.status_code == 201, response.text
+    return str(response.json()["id"])
+
+
+async def started(stage: Stage, **changes: Any) -> str:
+    plan_id = await drafted(stage, **changes)
+    response = await stage.post(f"/plans/{plan_id}/start")
+    assert (response.status_code, response.json()["state"]) == (200, "starting"), response.text
+    return plan_id
+
+
+async def effects_of(stage: Stage, plan_id: str) -> dict[str, Any]:
+    answer: dict[str, Any] = (await stage.get(f"/plans/{plan_id}/effects")).json()
+    return answer
+
+
+def requests(said: list[Event[Any]]) -> list[MessageRequested]:
+    return [event.data for event in said if isinstance(event.data, MessageRequested)]

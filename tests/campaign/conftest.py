@@ -11,6 +11,7 @@ from fastapi import FastAPI, Response
 
 from tests.campaign.ask import later
 from tests.stage import Stage
+from tests.waiting import until
 
 
 @dataclass
@@ -42,13 +43,16 @@ async def audiences(campaign: Stage) -> AsyncIterator[Segment]:
     config = uvicorn.Config(application(segment), host="127.0.0.1", port=0, log_level="error")
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve())
-    while not server.started:
-        await asyncio.sleep(0)
+    await until(lambda: answers(server), every=0.001)
     port = server.servers[0].sockets[0].getsockname()[1]
     campaign.ctx.settings = campaign.ctx.settings.model_copy(update={"segment_url": f"http://127.0.0.1:{port}"})
     yield segment
     server.should_exit = True
     await serving
+
+
+async def answers(server: uvicorn.Server) -> bool:
+    return server.started
 
 
 def application(segment: Segment) -> FastAPI:

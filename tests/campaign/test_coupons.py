@@ -70,9 +70,7 @@ async def test_every_kind_keeps_its_numbers(campaign: Stage, kind: dict[str, Any
         ({"colour": "red"}, "colour"),
     ],
 )
-async def test_a_wrong_coupon_is_refused_with_the_field(
-    campaign: Stage, changes: dict[str, Any], field: str
-) -> None:
+async def test_a_wrong_coupon_is_refused_with_the_field(campaign: Stage, changes: dict[str, Any], field: str) -> None:
     response = await campaign.post("/coupons", json=ask.coupon_terms(**changes))
     assert response.status_code == 422
     assert response.headers["content-type"] == "application/problem+json"

@@ -4,7 +4,6 @@ import asyncio
 
 import pytest
 
-from huitou_events import Event
 from tests.campaign import ask
 from tests.stage import Stage
 
@@ -82,9 +81,7 @@ async def test_two_releases_at_once_give_back_once(campaign: Stage) -> None:
     claim = await ask.fresh_claim(campaign)
     await ask.use(campaign, claim["claim_id"], "redeem", trade_id="t1", amount=5000)
     await campaign.emitted()
-    answers = await asyncio.gather(
-        *(ask.use(campaign, claim["claim_id"], "release", trade_id="t1") for _ in range(2))
-    )
+    answers = await asyncio.gather(*(ask.use(campaign, claim["claim_id"], "release", trade_id="t1") for _ in range(2)))
     assert [answer.status_code for answer in answers] == [200, 200]
     assert await said(campaign) == [("coupon.released", "t1")]
 
@@ -172,8 +169,4 @@ async def test_expiry_gives_no_piece_back(campaign: Stage) -> None:
 
 
 async def said(stage: Stage) -> list[tuple[str, str | None]]:
-    return [told(event) for event in await stage.emitted()]
-
-
-def told(event: Event) -> tuple[str, str | None]:
-    return event.type, event.data.trade_id
+    return [(event.type, event.data.trade_id) for event in await stage.emitted()]
