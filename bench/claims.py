@@ -43,14 +43,14 @@ async def claimed(campaign: httpx2.AsyncClient) -> tuple[float, list[float]]:
     made.raise_for_status()
     url = campaign.base_url
     lines = [await asyncio.open_connection(url.host, url.port) for _ in range(CLIENTS)]
-    free: asyncio.Queue[Any] = asyncio.Queue()
+    free: asyncio.Queue[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = asyncio.Queue()
     for line in lines:
         free.put_nowait(line)
     path = f"/v1/shops/{SHOP}/coupons/{made.json()['id']}/claims"
 
     async def claim(number: int) -> None:
         line = await free.get()
-        status = await _post(*line, path, {"customer_id": f"c{number}"})
+        status = await _post(line[0], line[1], path, {"customer_id": f"c{number}"})
         free.put_nowait(line)
         if status != 201:
             raise RuntimeError(f"claim {number} was answered {status}")
