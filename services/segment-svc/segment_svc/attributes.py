@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from segment_svc.calendar import birthday, midnight
+from segment_svc.calendar import birthday, local_days, midnight
 from segment_svc.conditions import FLAGS
 from segment_svc.nodes import Bounds, Is, Known, OneOf, Test
 from segment_svc.people import CODES, NEVER, UNKNOWN, Bools, Ints
@@ -102,3 +102,19 @@ def _ranges(test: Test) -> Iterator[tuple[int, int | None]]:
 def _turns(born: int, years: int, zone: ZoneInfo) -> int:
     day = birthday(born, years)
     return NEVER if day is None else midnight(day, zone)
+
+
+def standing(view: View, name: str, person: int) -> int:
+    """The value of an attribute (as in `people`) that a customer has at their present, UNKNOWN if none."""
+    who, start, end, value = view.valid(name)
+    there = (who == person) & (start <= view.at[person]) & (view.at[person] < end)
+    return int(value[there][0]) if there.any() else UNKNOWN
+
+
+def age(view: View, person: int) -> int | None:
+    """A customer's age in years at their present, None if it is unknown."""
+    born = standing(view, "birthday", person)
+    if born <= 0:
+        return None
+    today = int(local_days(view.at[person : person + 1], view.people.zone)[0])
+    return max((years for years in range(200) if (birthday(born, years) or NEVER) <= today), default=None)

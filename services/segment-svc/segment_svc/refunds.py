@@ -8,7 +8,7 @@ import numpy as np
 
 from segment_svc.columns import SAFE, firsts, lasts, running, spread, total
 from segment_svc.nodes import REFUND, TRADES
-from segment_svc.people import KINDS, NEVER, Ints, People
+from segment_svc.people import KINDS, NEVER, Bools, Ints, People
 
 TRADE_KINDS = [KINDS[event] for event in TRADES]
 
@@ -88,15 +88,33 @@ class Refunds:
         return Losses(line, self._events.at[refund][owner], share)
 
     def _by_item(self, trade: Ints, refund: Ints) -> Losses:
-        """Each refunded line is taken off the trade's lines of its item, in order; the last bears what is left."""
+        """Each refunded line is taken off what is left of the trade's lines of its item, in order; the last bears more."""
         link, given = spread(self._events.first[refund], self._events.lines[refund])
+        given_so_far = self._given_so_far(trade[link], given)
         owner, line = spread(self._events.first[trade[link]], self._events.lines[trade[link]])
         same = self._lines.item[line] == self._lines.item[given[owner]]
         owner, line = owner[same], line[same]
-        worth = self._lines.amount[line]
-        left = self._lines.amount[given[owner]] - (running(owner, worth) - worth)
-        loss = np.maximum(np.where(lasts(owner), left, np.minimum(left, worth)), 0).astype(np.int64)
-        return Losses(line, self._events.at[refund[link]][owner], loss)
+        worth, last = self._lines.amount[line], lasts(owner)
+        skipped = running(owner, worth) - worth
+        after = given_so_far[owner] - skipped
+        before = after - self._lines.amount[given[owner]]
+        loss = _borne(after, worth, last) - _borne(before, worth, last)
+        return Losses(line, self._events.at[refund[link]][owner], loss.astype(np.int64))
+
+    def _given_so_far(self, trade: Ints, given: Ints) -> Ints:
+        """For each refunded line, in order of time, what went back of its item of the trade up to and with it."""
+        order = np.lexsort((self._lines.item[given], trade))
+        begins = firsts(trade[order]) | firsts(self._lines.item[given][order])
+        sums = running(np.cumsum(begins), self._lines.amount[given][order])
+        so_far = np.empty_like(sums)
+        so_far[order] = sums
+        return so_far
+
+
+def _borne(given: Ints, worth: Ints, last: Bools) -> Ints:
+    """What a line bears of the money that the lines of its item before it do not."""
+    borne: Ints = np.maximum(np.where(last, given, np.minimum(given, worth)), 0)
+    return borne
 
 
 def _product(left: Ints, right: Ints) -> Ints:
