@@ -126,7 +126,7 @@ class MembershipOut(Model):
     member: bool
     since: datetime | None
     until: datetime | None
-    why: dict[str, Any]
+    why: dict[str, object]
 
 
 @router.get("/audiences/{audience}/members/{customer:path}")

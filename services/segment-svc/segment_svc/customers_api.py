@@ -25,7 +25,7 @@ class CustomerOut(Model):
     """Attributes that are not known are null; money is in the minor unit."""
 
     customer_id: str
-    attributes: dict[str, str | int | bool | None]
+    attributes: dict[str, object]
     tags: list[str]
     audiences: list[PlaceOut]
 

@@ -151,7 +151,7 @@ async def people(tx: Tx, keys: Sequence[Key]) -> list[Person]:
 
 def _entry(row: Any) -> Entry:
     lines = tuple(Line(*line) for line in row[9]) if row[9] else ()
-    return Entry(*row[:9], lines, row[10] or {})
+    return Entry._make((*row[:9], lines, row[10] or {}))
 
 
 def _person(entries: Sequence[Entry], tags: frozenset[str]) -> Person:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -54,7 +53,7 @@ def _until(there: Roster, audience: str, people: Sequence[Customer], now: int) -
     return {customer.id: until for customer, until, inside in moments if inside and until != NEVER}
 
 
-async def one(tx: Tx, shop: str, audience: str, customer: str) -> tuple[Member | None, dict[str, Any]]:
+async def one(tx: Tx, shop: str, audience: str, customer: str) -> tuple[Member | None, dict[str, object]]:
     """The customer as a member, or None, and why; NotFound for a customer who does not exist."""
     there = (await roster.read(tx, [shop]))[shop]
     people = await histories.view(tx, [(shop, customer)])

@@ -14,7 +14,7 @@ ATTRIBUTES = (*TEXTS, *NUMBERS, *MOMENTS, *FLAGS)
 class Profile:
     """Attributes by name, None where unknown; audiences with the moment (microseconds) they were entered."""
 
-    attributes: dict[str, str | int | bool | None]
+    attributes: dict[str, object]
     tags: list[str]
     audiences: list[tuple[str, int]]
 
