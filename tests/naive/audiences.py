@@ -1,7 +1,7 @@
 """Whether a customer is in an audience at a moment: "Audience rules" of the contract, by plain loops."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from fractions import Fraction
 from functools import cached_property
@@ -220,39 +220,33 @@ def is_fully_refunded(trade: Fact, facts: Iterable[Fact], t: int) -> bool:
 
 def net_lines(fact: Fact, facts: Iterable[Fact], t: int) -> list[Line]:
     """The lines of an occurrence, those of a trade less its refunds."""
-    amounts = [line.amount for line in fact.lines]
-    if fact.type in TRADES:
-        for refund in refunds(fact, facts, t):
-            if refund.lines:
-                take_back_lines(amounts, fact, refund)
-            else:
-                take_back_share(amounts, fact, refund)
-    return [
-        Line(line.item, line.category, line.quantity, amount) for line, amount in zip(fact.lines, amounts, strict=True)
-    ]
+    back = refunds(fact, facts, t) if fact.type in TRADES else []
+    items = taken_by_item(fact, [line for refund in back for line in refund.lines])
+    shares = [taken_by_share(fact, refund.amount) for refund in back if not refund.lines]
+    taken = [sum(parts) for parts in zip(items, *shares, strict=True)]
+    return [replace(line, amount=line.amount - less) for line, less in zip(fact.lines, taken, strict=True)]
 
 
-def take_back_lines(amounts: list[int], trade: Fact, refund: Fact) -> None:
-    """Off the lines of the same item in turn, up to what each has left; the rest off the last of them."""
-    for back in refund.lines:
-        same = [index for index, line in enumerate(trade.lines) if line.item == back.item]
-        rest = back.amount
+def taken_by_item(trade: Fact, back: Iterable[Line]) -> list[int]:
+    """Off the lines of the same item in turn, up to what each has left of them; the rest off the last one."""
+    taken = [0 for _ in trade.lines]
+    for refund in back:
+        same = [index for index, line in enumerate(trade.lines) if line.item == refund.item]
+        rest = refund.amount
         for index in same:
-            taken = min(rest, max(amounts[index], 0))
-            amounts[index] -= taken
-            rest -= taken
-        if same:
-            amounts[same[-1]] -= rest
+            part = rest if index == same[-1] else min(rest, trade.lines[index].amount - taken[index])
+            taken[index] += part
+            rest -= part
+    return taken
 
 
-def take_back_share(amounts: list[int], trade: Fact, refund: Fact) -> None:
+def taken_by_share(trade: Fact, amount: int) -> list[int]:
     """Off all lines by their amount, rounded down; the remainder off the last one."""
     total = sum(line.amount for line in trade.lines)
-    shares = [refund.amount * line.amount // total if total else 0 for line in trade.lines]
-    for index, share in enumerate(shares):
-        amounts[index] -= share
-    if shares:
-        amounts[-1] -= refund.amount - sum(shares)
+    taken = [amount * line.amount // total if total else 0 for line in trade.lines]
+    if taken:
+        taken[-1] += amount - sum(taken)
+    return taken
 
 
 def is_left_out(rule: Rule, line: Line, fact: Fact, facts: Iterable[Fact], t: int) -> bool:

@@ -68,7 +68,7 @@ def times(anchor: datetime, *, ahead: bool = True) -> st.SearchStrategy[datetime
 
 
 def money() -> st.SearchStrategy[int]:
-    return st.sampled_from([0, 1, 33, 50, 100, 101])
+    return st.sampled_from([0, 1, 33, 50, 50, 100, 100, 101, 3_000_000_019, 2**53 - 1])
 
 
 def lines() -> st.SearchStrategy[list[Line]]:

@@ -232,26 +232,27 @@ def worth(rule: Occurred, one: Occurrence, left: list[int], happened: list[Occur
     back = refunds(happened, one)
     if rule.items is None and rule.categories is None and len(left) == len(one.lines):
         return one.amount - sum(refund.amount for refund in back)
-    return sum(one.lines[place].amount - sum(losses(one, refund)[place] for refund in back) for place in left)
+    lost = losses(one, back)
+    return sum(one.lines[place].amount - lost[place] for place in left)
 
 
-def losses(one: Occurrence, refund: Occurrence) -> list[int]:
-    lost = [0] * len(one.lines)
-    if not one.lines:
-        return lost
-    if not refund.lines:
-        whole = sum(line.amount for line in one.lines)
-        lost = [refund.amount * line.amount // whole if whole else 0 for line in one.lines]
-        lost[-1] += refund.amount - sum(lost)
-        return lost
-    for given in refund.lines:
-        places = [place for place, line in enumerate(one.lines) if line.item == given.item]
-        rest = given.amount
-        for place in places:
-            part = rest if place == places[-1] else min(rest, one.lines[place].amount)
-            lost[place] += part
-            rest -= part
-    return lost
+def losses(one: Occurrence, back: list[Occurrence]) -> list[int]:
+    """What each line loses: items are taken off the lines of that item, the rest is spread over all."""
+    returned, spread = [0] * len(one.lines), [0] * len(one.lines)
+    for refund in back if one.lines else ():
+        if not refund.lines:
+            whole = sum(line.amount for line in one.lines)
+            shares = [refund.amount * line.amount // whole if whole else 0 for line in one.lines]
+            shares[-1] += refund.amount - sum(shares)
+            spread = [lost + share for lost, share in zip(spread, shares, strict=True)]
+        for given in refund.lines:
+            places = [place for place, line in enumerate(one.lines) if line.item == given.item]
+            rest = given.amount
+            for place in places:
+                part = rest if place == places[-1] else min(rest, one.lines[place].amount - returned[place])
+                returned[place] += part
+                rest -= part
+    return [first + second for first, second in zip(returned, spread, strict=True)]
 
 
 def moments(rule: Rule, customer: Customer) -> set[int]:

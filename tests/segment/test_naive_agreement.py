@@ -11,6 +11,7 @@ from segment_svc import rules as language
 from segment_svc.evaluate import evaluate
 from segment_svc.facts import entry
 from segment_svc.people import NEVER, History, People, Person, changes
+from tests import make
 from tests.naive import audiences as naive
 from tests.naive import random_cases, random_rules
 from tests.naive.effort import effort
@@ -73,3 +74,18 @@ def person(customer: naive.Customer) -> Person:
     return Person(
         History.of(occurrences), changes(change for each in entries for change in each.changed), customer.tags
     )
+
+
+def test_refunds_of_one_item_fill_its_lines_one_after_the_other() -> None:
+    items = [make.line("i1", 50, category="k1"), make.line("i1", 50, category="k2"), make.line("i2", 100)]
+    trade = make.completed(amount=200, items=items, time=make.ago(days=3))
+    backs = [
+        make.refunded(refund=f"r{days}", amount=50, items=[make.line("i1", 50)], time=make.ago(days=days))
+        for days in (1, 2)
+    ]
+    rule = {"event": "trade.completed", "category": ["k2"], "amount": {"at_least": 1}}
+    customer = naive.Customer([trade, *backs], ZoneInfo("Asia/Shanghai"))
+    people = People.of([person(customer)], customer.zone)
+    for t, expected in ((micros(make.ago(days=1)) - 1, True), (micros(make.ago(days=1)), False)):
+        outcome = evaluate({"k2": language.parse(rule)}, people, np.array([t]))["k2"]
+        assert bool(outcome.value[0]) is naive.evaluate(rule, customer, t) is expected

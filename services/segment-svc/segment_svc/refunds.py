@@ -88,7 +88,7 @@ class Refunds:
         return Losses(line, self._events.at[refund][owner], share)
 
     def _by_item(self, trade: Ints, refund: Ints) -> Losses:
-        """Each refunded line is taken off what is left of the trade's lines of its item, in order; the last bears more."""
+        """Each refunded line is taken off what is left of the lines of its item, in order; the last bears the rest."""
         link, given = spread(self._events.first[refund], self._events.lines[refund])
         given_so_far = self._given_so_far(trade[link], given)
         owner, line = spread(self._events.first[trade[link]], self._events.lines[trade[link]])
