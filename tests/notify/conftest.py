@@ -2,9 +2,6 @@
 
 import asyncio
 import itertools
-import os
-import subprocess
-import sys
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -14,11 +11,14 @@ import uvicorn
 from pydantic import SecretStr
 
 from huitou_chassis import http
+from huitou_events import micros
 from huitou_local.ports import free
 from notify_svc.main import service
+from tests import make
 from tests.conftest import Stages
+from tests.notify.program import running
 from tests.notify.world import TOKEN, Desk, World
-from tests.stage import stage
+from tests.stage import Stage, stage
 from tests.waiting import until
 
 _numbers = itertools.count(1)
@@ -27,20 +27,8 @@ _numbers = itertools.count(1)
 @pytest.fixture(scope="session")
 async def operator_url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
     """The operator program, as `make up` starts it."""
-    port = free()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "huitou_local.operator", "--port", str(port)]
-        + ["--data", str(tmp_path_factory.mktemp("operator"))],
-        env={**os.environ, "HUITOU_SMS_TOKEN": TOKEN},
-    )
-    url = f"http://127.0.0.1:{port}"
-    try:
-        async with httpx2.AsyncClient() as client:
-            await until(lambda: _answers(client, url))
-        yield url
-    finally:
-        process.terminate()
-        process.wait(10)
+    async with running(tmp_path_factory.mktemp("operator")) as client:
+        yield str(client.base_url).rstrip("/")
 
 
 @pytest.fixture
@@ -52,36 +40,40 @@ async def desk(operator_url: str) -> AsyncIterator[Desk]:
         yield opened
 
 
-@pytest.fixture
-async def world(stages: Stages, postgres: str, desk: Desk) -> AsyncIterator[World]:
+@pytest.fixture(scope="session")
+async def served(stages: Stages, postgres: str, operator_url: str) -> AsyncIterator[Stage]:
     """notify-svc that sends to the operator and is called back by it."""
     async with stages("notify"):
         pass  # makes the template database that the stage below is copied from
-    number, port = next(_numbers), free()
+    port = free()
     settings: dict[str, Any] = {
-        "sms_url": str(desk.client.base_url).rstrip("/"),
+        "sms_url": operator_url,
         "sms_token": SecretStr(TOKEN),
         "sms_timeout_s": 1.0,
         "sms_backoff_s": 0.0,
-        "sms_attempts": 4,
+        "sms_attempts": 6,
         "notify_url": f"http://127.0.0.1:{port}",
     }
-    async with stage(service, postgres, f"notify{number}", **settings) as opened:
+    async with stage(service, postgres, "notify_served", **settings) as opened:
         server = uvicorn.Server(uvicorn.Config(http.application(opened.ctx), port=port, log_level="warning"))
         serving = asyncio.create_task(server.serve())
         await until(lambda: _started(server))
         try:
-            yield World(opened, desk, number)
+            yield opened
         finally:
             server.should_exit = True
             await serving
 
 
-async def _answers(client: httpx2.AsyncClient, url: str) -> bool:
-    try:
-        return (await client.get(f"{url}/healthz")).is_success
-    except httpx2.TransportError:
-        return False
+@pytest.fixture
+async def world(served: Stage, desk: Desk) -> World:
+    """The same service with empty tables: a new database for each of these many tests takes too long."""
+    tables = await served.db.pool.fetch(
+        "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename NOT LIKE '%_version'"
+    )
+    await served.db.pool.execute(f"TRUNCATE {', '.join(row['tablename'] for row in tables)}")
+    served.clock.at = micros(make.NOW)
+    return World(served, desk, next(_numbers))
 
 
 async def _started(server: uvicorn.Server) -> bool:

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from notify_svc import sender
+from notify_svc import claims, sender
 from tests import make
 from tests.notify.world import World
 from tests.waiting import until
@@ -18,11 +18,7 @@ async def test_a_message_is_sent_and_its_receipt_says_delivered(world: World) ->
     (taken,) = await world.desk.taken(world.phone)
     assert taken["job_id"] == world.job("j1")
     assert taken["text"] == "【s1】Ada，好久不见！专属优惠券BACK10已到账，等您回来逛逛。回T退订"
-
-    async def delivered() -> bool:
-        return (await world.state())[0] == "delivered"
-
-    await until(delivered)
+    await world.until_state("delivered")
     found = await world.delivery()
     assert found["phone"] == f"138****{world.phone[-4:]}"
     assert [line["state"] for line in found["history"]] == ["scheduled", "sending", "sent", "delivered"]
@@ -48,7 +44,7 @@ async def test_a_provider_that_recovers_gets_the_message_once(world: World, fail
     await world.desk.behave(failure, times=2)
     await world.send()
     assert await world.arrived() == ["j1"]
-    assert (await world.state())[0] in ("sent", "delivered")
+    await world.until_state("delivered")
 
 
 @pytest.mark.parametrize("failure", ["timeout-after-accept", "reset-after-accept", "slow"])
@@ -58,9 +54,8 @@ async def test_a_message_taken_without_an_answer_is_asked_for_and_not_sent_again
     await world.desk.behave(failure, times=1)
     await world.send()
     assert await world.arrived() == ["j1"]
-    found = await world.delivery()
-    assert found["state"] in ("sent", "delivered")
-    assert "retrying" not in [line["state"] for line in found["history"]]
+    await world.until_state("delivered")
+    assert "retrying" not in await steps(world)
 
 
 async def test_a_message_that_the_provider_never_took_is_sent_again(world: World) -> None:
@@ -69,7 +64,7 @@ async def test_a_message_that_the_provider_never_took_is_sent_again(world: World
     await world.desk.behave("timeout", times=1)
     await world.send()
     assert await world.arrived() == ["j1"]
-    assert "unknown" in [line["state"] for line in (await world.delivery())["history"]]
+    assert "unknown" in await steps(world)
 
 
 async def test_a_provider_that_never_recovers_makes_the_message_fail_with_the_reason(world: World) -> None:
@@ -89,44 +84,34 @@ async def test_a_refused_number_fails_at_once(world: World) -> None:
     assert (await world.delivery())["attempts"] == 1
 
 
-async def test_a_sender_that_dies_between_send_and_mark_leaves_one_message(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_sender_that_dies_between_send_and_mark_leaves_one_message(world: World) -> None:
     await world.buyer()
     await world.ask("j1")
-
-    async def dies(*_: object) -> None:
-        raise asyncio.CancelledError
-
-    with monkeypatch.context() as patched:
-        patched.setattr(sender, "mark", dies)
-        with pytest.raises(asyncio.CancelledError):
-            await sender.send_due(world.stage.ctx)
-    assert (await world.state())[0] == "sending"
+    await world.desk.behave("timeout-after-accept", times=1)
+    sending = asyncio.create_task(sender.send_due(world.stage.ctx))
+    await until(world.arrived)
+    sending.cancel()
+    await asyncio.wait([sending])
+    await world.desk.behave("no-receipt")
     await world.send()
-    assert (await world.state())[0] in ("sending", "delivered"), "the lease still holds"
+    assert "unknown" not in await steps(world), "the lease still holds"
     await expire_leases(world)
     await world.send()
     assert await world.arrived() == ["j1"]
     assert (await world.state())[0] in ("sent", "delivered")
 
 
-async def test_a_sender_that_dies_before_it_sends_leaves_one_message(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_sender_that_dies_before_it_sends_leaves_one_message(world: World) -> None:
     await world.buyer()
     await world.ask("j1")
-
-    async def dies(*_: object) -> list[sender.Result]:
-        raise asyncio.CancelledError
-
-    with monkeypatch.context() as patched:
-        patched.setattr(sender, "call", dies)
-        with pytest.raises(asyncio.CancelledError):
-            await sender.send_due(world.stage.ctx)
+    async with world.stage.db.transaction() as tx:
+        assert (await claims.take(tx, limit=10)).found == 1
+    await world.send()
+    assert await world.arrived() == [], "the lease still holds"
     await expire_leases(world)
     await world.send()
     assert await world.arrived() == ["j1"]
+    assert (await steps(world))[:5] == ["scheduled", "sending", "unknown", "retrying", "sending"]
 
 
 async def test_two_senders_at_once_send_each_message_once(world: World) -> None:
@@ -152,6 +137,10 @@ async def test_what_was_skipped_when_the_clock_jumps_goes_out_now_in_its_order(w
     await world.stage.advance("1d")
     await world.send()
     assert await world.arrived() == ["j1", "j2"]
+
+
+async def steps(world: World) -> list[str]:
+    return [line["state"] for line in (await world.delivery())["history"]]
 
 
 async def expire_leases(world: World) -> None:

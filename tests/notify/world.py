@@ -5,9 +5,10 @@ from typing import Any
 
 import httpx2
 
-from huitou_events import Consent, Event, MessageRequested, Poster, Timing
+from huitou_events import Consent, CustomerUpdated, Event, MessageRequested, Poster, Timing
 from tests import make
 from tests.stage import Stage
+from tests.waiting import until
 
 TOKEN = "the operator's token"
 
@@ -52,7 +53,7 @@ class World:
         """A customer who may be written to: consent, a phone, a trade."""
         known = {"phone": self.phone, "consent": Consent(sms=True, source="test"), **fields}
         await self.stage.deliver(
-            make.customer(customer, time=make.ago(days=100), **known),
+            make.event(CustomerUpdated(customer_id=customer, **known), time=make.ago(days=100)),
             make.completed(customer=customer, trade=f"trade-{customer}", time=make.ago(days=90)),
         )
 
@@ -84,6 +85,14 @@ class World:
     async def state(self, name: str = "j1") -> tuple[str, str | None]:
         found = await self.delivery(name)
         return found["state"], found["reason"]
+
+    async def until_state(self, wanted: str, name: str = "j1") -> None:
+        """Waits for a receipt."""
+
+        async def there() -> bool:
+            return (await self.state(name))[0] == wanted
+
+        await until(there, within=10)
 
     async def send(self) -> None:
         await self.stage.run_job("send")

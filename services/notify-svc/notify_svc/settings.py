@@ -16,6 +16,7 @@ class Settings(chassis.Settings):
     sms_backoff_s: float = 1.0
     """The first pause after a failed attempt; each is twice the one before, up to five minutes."""
     sms_attempts: int = 20
+    """Calls about one message, questions included, after which it is given up."""
     sms_per_second: int = 200
 
 
