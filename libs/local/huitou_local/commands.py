@@ -4,10 +4,13 @@ import asyncio
 import signal
 import sys
 from collections.abc import Awaitable, Callable
+from typing import Annotated
 
 import typer
 import uvloop
 
+from huitou_local import processes
+from huitou_local.demo import demo as show
 from huitou_local.home import Busy, Home
 from huitou_local.steps import Steps
 from huitou_local.supervisor import Supervisor
@@ -21,16 +24,39 @@ Work = Callable[[dict[str, str]], Awaitable[None]]
 def up() -> None:
     """Start Kafka, PostgreSQL and the four services on this machine, and serve until Ctrl-C."""
     steps = Steps()
-    run(steps, lambda endpoints: serve(steps, endpoints))
+
+    async def work(endpoints: dict[str, str]) -> None:
+        tell(steps, endpoints)
+        await asyncio.Event().wait()
+
+    run(steps, work)
 
 
-async def serve(steps: Steps, endpoints: dict[str, str]) -> None:
-    """Say where everything is, and stay."""
-    for name, address in endpoints.items():
-        if name not in ("api_key", "postgres"):
-            steps.say(f"  {name:9} {address}")
-    steps.say(f"  The key and the database's address are in {Home.found().endpoints}. Ctrl-C stops everything.")
-    await asyncio.Event().wait()
+@app.command()
+def demo(
+    once: Annotated[bool, typer.Option(help="End after the summary instead of serving on.")] = False,
+) -> None:
+    """Publish two years of a real shop, show what came of it, and serve until Ctrl-C."""
+    steps = Steps()
+
+    async def work(endpoints: dict[str, str]) -> None:
+        await show(Home.found(), endpoints, steps)
+        tell(steps, endpoints)
+        if not once:
+            await asyncio.Event().wait()
+
+    run(steps, work)
+
+
+def tell(steps: Steps, endpoints: dict[str, str]) -> None:
+    """Where everything is."""
+    steps.say("Where to look:")
+    for name in processes.SERVICES:
+        steps.say(f"  {name:9} {endpoints[name]}/docs")
+    steps.say(f"  operator  {endpoints['operator']}  (the messages as they arrive)")
+    steps.say(
+        f"  Kafka is at {endpoints['kafka']}; PostgreSQL's address and the API key are in {Home.found().endpoints}"
+    )
 
 
 def run(steps: Steps, work: Work) -> None:

@@ -54,14 +54,27 @@ class Retail:
         """Everything in the order of time; the same shift gives the same events."""
         for item, title in self.titles.items():
             yield event(f"item-{item}", self.rows[0].at + shift, ItemUpdated(item_id=item, title=title))
-        countries: dict[str, str] = {}
         for found in self.rows:
-            at = found.at + shift
-            if countries.get(found.customer) != found.country and found.country != NOWHERE:
-                countries[found.customer] = found.country
+            if (found.id, found.refund_of) in self.moves:
                 fact = CustomerUpdated(customer_id=found.customer, country=found.country)
-                yield event(f"customer-{found.customer}-{found.id}", at, fact)
-            yield trade(found, at)
+                yield event(f"customer-{found.customer}-{found.id}", found.at + shift, fact)
+            yield trade(found, found.at + shift)
+
+    @property
+    def count(self) -> int:
+        """How many events it gives."""
+        return len(self.titles) + len(self.moves) + len(self.rows)
+
+    @cached_property
+    def moves(self) -> set[tuple[str, str]]:
+        """The trades at which a customer's country became known or changed."""
+        countries: dict[str, str] = {}
+        found = set()
+        for row in self.rows:
+            if row.country not in (NOWHERE, countries.get(row.customer)):
+                countries[row.customer] = row.country
+                found.add((row.id, row.refund_of))
+        return found
 
 
 def trade(found: Row, at: datetime) -> Event[Any]:
