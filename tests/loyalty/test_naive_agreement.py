@@ -8,7 +8,9 @@ from typing import Any, TypeAlias
 from hypothesis import given
 from hypothesis import strategies as st
 
-from huitou_events import Event
+from huitou_events import CustomerErased, Event
+from loyalty_svc.verify import verify
+from tests import make
 from tests.naive import profile, random_cases
 from tests.naive.audiences import moment
 from tests.naive.effort import effort
@@ -51,7 +53,7 @@ async def test_members_are_those_of_the_naive_model(data: st.DataObject, loyalty
 
 @st.composite
 def scripts(draw: st.DrawFn, shop: str, anchor: datetime) -> list[Step]:
-    """Batches of events, programmes, tiers given by hand and moves of the clock, in any order."""
+    """Batches of events, programmes, calls, erasures and moves of the clock, in any order."""
     histories = [draw(random_cases.histories(name, anchor, shop=shop, only_trades=True)) for name in CUSTOMERS]
     batches = draw(random_cases.arrivals(list(itertools.chain(*histories))))
     programmes = draw(st.lists(random_cases.programmes(), min_size=1, max_size=3))
@@ -62,6 +64,7 @@ def scripts(draw: st.DrawFn, shop: str, anchor: datetime) -> list[Step]:
         *(("programme", programme) for programme in programmes),
         *(("move", moved) for moved in moves),
         *(("give", gift) for gift in given),
+        *draw(st.lists(st.tuples(st.sampled_from(["join", "erase"]), st.sampled_from(CUSTOMERS)), max_size=1)),
     ]
     return draw(st.permutations(steps))
 
@@ -77,8 +80,12 @@ async def take(step: Step, told: Told, loyalty: Stage) -> None:
         answer = await loyalty.put("/programme", json=written(what))
         assert answer.is_success, answer.text
         told.versions.append(Version(loyalty.clock.at if told.versions else START, what))
+    elif kind == "erase":
+        fact = CustomerErased(customer_id=what)
+        await take(("deliver", [make.event(fact, shop=told.shop, time=moment(loyalty.clock.at))]), told, loyalty)
+        told.calls[what].clear()
     elif told.versions:
-        await give(what, told, loyalty)
+        await (give if kind == "give" else join)(what, told, loyalty)
 
 
 async def give(gift: tuple[str, int], told: Told, loyalty: Stage) -> None:
@@ -91,6 +98,14 @@ async def give(gift: tuple[str, int], told: Told, loyalty: Stage) -> None:
     answer = await loyalty.put(f"/members/{customer}/tier", json={"tier": tier, "reason": "a test"})
     assert answer.is_success, answer.text
     told.calls[customer].append(Call(loyalty.clock.at, tier))
+
+
+async def join(customer: str, told: Told, loyalty: Stage) -> None:
+    """A joining by request; a member stays what they are."""
+    await loyalty.settle()
+    answer = await loyalty.post("/members", json={"customer_id": customer})
+    assert answer.is_success or answer.status_code == 409, answer.text
+    told.calls[customer].append(Call(loyalty.clock.at))
 
 
 def written(programme: Programme) -> dict[str, Any]:
@@ -106,6 +121,7 @@ def written(programme: Programme) -> dict[str, Any]:
 async def compare(told: Told, loyalty: Stage) -> None:
     """The API's members, and those that the service's events speak of, are the naive model's."""
     await loyalty.settle()
+    assert await verify(loyalty.ctx, told.shop, None) == []
     told.said += [event for event in await loyalty.emitted() if event.shop == told.shop]
     for customer in CUSTOMERS:
         events = [event for event in told.events if event.data.subject == customer]

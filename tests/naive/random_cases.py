@@ -31,6 +31,8 @@ ZONES = ["Asia/Shanghai", "Europe/London", "America/New_York", "Pacific/Chatham"
 ITEMS, CATEGORIES = ["i1", "i2", "i3"], ["k1", "k2"]
 TAGS, TIERS = ["vip-day", "七夕"], ["ordinary", "premium", "vip", "supreme"]
 WINDOWS = ["90m", "1d", "3d", "10d", "30d"]
+# Tiers and the figures of trades begin with 2010.
+BEGINNING = [datetime(2009, 12, 31, 23, 59, 59, 999_999, UTC), datetime(2010, 1, 1, tzinfo=UTC)]
 TRADE_TYPES = ["trade.created", "trade.paid", "trade.completed", "trade.closed"]
 TRADE_FACTS: list[Any] = [TradeCreated, TradePaid, TradeCompleted, TradeClosed]
 BEHAVIOUR_FACTS: list[Any] = [
@@ -170,7 +172,8 @@ def histories(
     facts = trades(customer)
     if not only_trades and draw(st.integers(0, 3)):
         facts = st.one_of(facts, facts, behaviour(customer), updates(customer, anchor), standings(customer))
-    drawn = draw(st.lists(st.tuples(facts, times(anchor), st.sampled_from("ab")), max_size=most))
+    moments = st.one_of(*[times(anchor)] * 7, st.sampled_from(BEGINNING))
+    drawn = draw(st.lists(st.tuples(facts, moments, st.sampled_from("ab")), max_size=most))
     return [
         Event.of(fact, shop=shop, source=f"urn:shop:{shop}:{source}", time=time, id=f"{customer}-{source}{number}")
         for number, (fact, time, source) in enumerate(drawn)

@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
 
 from huitou_events import AudienceEntered, AudienceLeft, CustomerErased, Event, ShopUpdated
+from segment_svc.verify import verify
 from tests import make
 from tests.naive import random_cases
 from tests.naive.audiences import Customer, Rule, duration, evaluate, exists, is_member, moment
@@ -124,6 +125,7 @@ class Told:
         """The API's members, what was said, and previews are the naive model's."""
         await self.stage.settle()
         await self.listen(traced=False)
+        assert await verify(self.stage.ctx, self.stage.shop, None) == []
         for name, audience in self.ids.items():
             assert (await self.stage.get(f"/audiences/{audience}")).json()["state"] == "live"
             found = (await self.stage.get(f"/audiences/{audience}/members")).json()["items"]
