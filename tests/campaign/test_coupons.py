@@ -46,15 +46,15 @@ async def test_every_kind_keeps_its_numbers(campaign: Stage, kind: dict[str, Any
     [
         ({"name": ""}, "name"),
         ({"name": "a\u0001b"}, "name"),
-        ({"kind": {"off": 0}}, "kind"),
-        ({"kind": {"off": 1000.5}}, "kind"),
+        ({"kind": {"off": 0}}, "kind.off"),
+        ({"kind": {"off": 1000.5}}, "kind.off"),
         ({"kind": {"off": 1000, "over": 999}}, "kind"),
-        ({"kind": {"off": 2**53}}, "kind"),
-        ({"kind": {"pay": 100}}, "kind"),
-        ({"kind": {"pay": 95.55}}, "kind"),
-        ({"kind": {"pay": 95, "over": 3}}, "kind"),
-        ({"kind": {"price": -1, "item": "i1"}}, "kind"),
-        ({"kind": {"price": 1}}, "kind"),
+        ({"kind": {"off": 2**53}}, "kind.off"),
+        ({"kind": {"pay": 100}}, "kind.pay"),
+        ({"kind": {"pay": 95.55}}, "kind.pay"),
+        ({"kind": {"pay": 95, "over": 3}}, "kind.over"),
+        ({"kind": {"price": -1, "item": "i1"}}, "kind.price"),
+        ({"kind": {"price": 1}}, "kind.item"),
         ({"kind": "off"}, "kind"),
         ({"kind": {}}, "kind"),
         ({"stock": -1}, "stock"),
@@ -74,7 +74,7 @@ async def test_a_wrong_coupon_is_refused_with_the_field(campaign: Stage, changes
     response = await campaign.post("/coupons", json=ask.coupon_terms(**changes))
     assert response.status_code == 422
     assert response.headers["content-type"] == "application/problem+json"
-    assert response.json()["errors"][0]["field"].startswith(field), response.text
+    assert response.json()["errors"][0]["field"] == field, response.text
     assert await campaign.emitted() == []
 
 

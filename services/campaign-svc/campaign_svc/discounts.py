@@ -8,13 +8,14 @@ from typing import Annotated, Self, TypeAlias
 from pydantic import (
     BaseModel,
     ConfigDict,
-    Discriminator,
     Field,
     PlainSerializer,
-    Tag,
     TypeAdapter,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 
 from huitou_events import Id, Line, Money
 
@@ -39,7 +40,7 @@ class Off(_Kind):
 PerCent = Annotated[
     Decimal,
     Field(ge=0, lt=100, decimal_places=1),
-    PlainSerializer(lambda pay: int(pay) if pay == int(pay) else float(pay), return_type=float),
+    PlainSerializer(lambda pay: int(pay) if pay == int(pay) else float(pay), return_type=int | float),
 ]
 
 
@@ -57,20 +58,17 @@ class FixedPrice(_Kind):
     item: Id
 
 
-def _named_by(kind: object) -> str | None:
-    """The field that only this kind has, so that what is wrong is told about the kind that was meant."""
-    names = kind if isinstance(kind, dict) else getattr(type(kind), "model_fields", ())
-    return next((name for name in ("off", "pay", "price") if name in names), None)
+def _meant(value: object, otherwise: ValidatorFunctionWrapHandler) -> object:
+    """Reads the kind whose own field is there, so that what is wrong is told about the one that was meant."""
+    if isinstance(value, _Kind):
+        return otherwise(value)
+    for name, kind in (("off", Off), ("pay", Percent), ("price", FixedPrice)):
+        if isinstance(value, dict) and name in value:
+            return kind.model_validate(value)
+    raise PydanticCustomError("kind", "Should be {off, over?}, {pay, cap?} or {price, item}")
 
 
-Kind: TypeAlias = Annotated[
-    Annotated[Off, Tag("off")] | Annotated[Percent, Tag("pay")] | Annotated[FixedPrice, Tag("price")],
-    Discriminator(
-        _named_by,
-        custom_error_type="kind",
-        custom_error_message="expected {off, over?}, {pay, cap?} or {price, item}",
-    ),
-]
+Kind: TypeAlias = Annotated[Off | Percent | FixedPrice, WrapValidator(_meant)]
 KIND: TypeAdapter[Kind] = TypeAdapter(Kind)
 
 
