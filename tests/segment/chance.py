@@ -81,7 +81,9 @@ def mark(rng: random.Random) -> Node:
 
 
 def event(rng: random.Random) -> Node:
-    found: Node = {"event": rng.sample([*TRADES, REFUND, "cart.added", "cart.added", "favourite.added"], rng.randint(1, 3))}
+    found: Node = {
+        "event": rng.sample([*TRADES, REFUND, "cart.added", "cart.added", "favourite.added"], rng.randint(1, 3))
+    }
     if rng.random() < 0.8:
         measure = rng.choice(["count", "amount", "quantity", "items", "days"])
         most = 200 if measure == "amount" else 4

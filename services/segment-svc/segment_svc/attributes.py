@@ -12,13 +12,12 @@ from segment_svc.calendar import birthday, local_days, midnight
 from segment_svc.conditions import FLAGS
 from segment_svc.nodes import Bounds, Is, Known, OneOf, Test
 from segment_svc.people import CODES, NEVER, UNKNOWN, Bools, Ints
-from segment_svc.steps import Spans, Steps, lasting, negated, summed, within
+from segment_svc.spells import EARLIEST, Truth, lasting, opposite, simplest
+from segment_svc.steps import Spans, summed, within
 from segment_svc.view import View
 
-EARLIEST = -(2**62)
 
-
-def attribute(view: View, name: str, test: Test) -> Steps:
+def attribute(view: View, name: str, test: Test) -> Truth:
     """When the attribute passes the test; an unknown one passes none but `known: false`."""
     if name == "age":
         return _age(view, test)
@@ -28,7 +27,7 @@ def attribute(view: View, name: str, test: Test) -> Steps:
     nothing = np.array([0 if name in FLAGS else UNKNOWN])
     if _passes(name, nothing, test).all():
         spans = _before(view, spans, who, start)
-    return summed(view.at, lambda count: count > 0, spans)
+    return simplest(summed(view.at, lambda count: count > 0, spans))
 
 
 def _before(view: View, spans: Spans, who: Ints, start: Ints) -> Spans:
@@ -62,21 +61,24 @@ def _passes(name: str, value: Ints, test: Test) -> Bools:
     return passed
 
 
-def _age(view: View, test: Test) -> Steps:
+def _age(view: View, test: Test) -> Truth:
     if test == Known(False):
-        return negated(_age(view, Known(True)))
+        return opposite(_age(view, Known(True)), view.at)
     who, start, end, born = view.valid("birthday")
     rows = np.flatnonzero((born > 0) & (end > view.at[who]))
-    found = [
-        (person, max(begin, since), min(finish, until))
-        for person, begin, finish, day in zip(
-            *(column[rows].tolist() for column in (who, start, end, born)), strict=True
-        )
-        for since, until in _ages(day, test, view.people.zone)
-    ]
-    if not found:
+    if not len(rows):
         return lasting(np.zeros(view.people.size, np.bool_))
-    return summed(view.at, lambda count: count > 0, Spans(*np.array(found, np.int64).T))
+    days, which = np.unique(born[rows], return_inverse=True)
+    found = np.array([_ages(day, test, view.people.zone) for day in days.tolist()], np.int64)
+    # One part for each range of ages that passes.
+    parts = [
+        Spans(who[rows], np.maximum(start[rows], since[which]), np.minimum(end[rows], until[which]))
+        for since, until in found.reshape(len(days), -1, 2).transpose(1, 2, 0)
+    ]
+    if not parts:
+        return lasting(np.zeros(view.people.size, np.bool_))
+    spans = Spans(*(np.concatenate([part[column] for part in parts]) for column in range(3)))
+    return simplest(summed(view.at, lambda count: count > 0, spans))
 
 
 @lru_cache(maxsize=65_536)

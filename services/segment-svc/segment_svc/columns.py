@@ -42,6 +42,15 @@ def lasts(groups: Ints) -> Bools:
     return last
 
 
+def in_order(keys: Ints) -> Ints:
+    """The order of the keys, equal ones as they come."""
+    size = len(keys)
+    if not size or int(keys.min()) < 0 or int(keys.max()) >= 2**62 // size:
+        return np.argsort(keys, kind="stable")
+    # Sorting numbers that carry their place is several times faster than a stable argsort.
+    return np.sort(keys * size + np.arange(size)) % size
+
+
 def wide(amounts: Ints) -> Ints:
     """The amounts so that any sum of them is exact: as Python integers, slow, where 64 bits might overflow."""
     if np.abs(amounts.astype(np.float64)).sum() < SAFE:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
 from segment_svc.attributes import attribute
-from segment_svc.figures import FIGURES, figure
+from segment_svc.counts import counted
+from segment_svc.figures import COMPLETED, FIGURES, figure
 from segment_svc.nodes import (
     AllOf,
     AnyOf,
     Attribute,
+    Bounds,
     Condition,
     InAudience,
     InTier,
@@ -24,7 +27,8 @@ from segment_svc.nodes import (
 )
 from segment_svc.occurrences import measured
 from segment_svc.people import Bools, Ints, People
-from segment_svc.steps import Steps, combined, lasting, negated, summed, until, within
+from segment_svc.spells import Truth, every, lasting, opposite, outcome, simplest, some
+from segment_svc.steps import summed, within
 from segment_svc.view import View
 
 
@@ -38,19 +42,18 @@ class Outcome(NamedTuple):
 def evaluate(rules: Mapping[str, Rule], people: People, at: Ints) -> dict[str, Outcome]:
     """Evaluate expanded rules for all people, each at their own moment `at` (size,), microseconds since 1970."""
     evaluation = Evaluation(View(people, at))
-    found = {name: evaluation.steps(rule) for name, rule in rules.items()}
-    return {name: Outcome(steps.value, until(steps)) for name, steps in found.items()}
+    return {name: Outcome(*outcome(evaluation.truth(rule), at)) for name, rule in rules.items()}
 
 
 class Evaluation:
-    """The steps of rules over one view; a condition that several rules share is worked out once."""
+    """The truth of rules over one view; a condition that several rules share is worked out once."""
 
     def __init__(self, view: View) -> None:
         self.view = view
-        self._conditions: dict[Condition, Steps] = {}
-        self._composites: dict[int, tuple[Rule, Steps]] = {}
+        self._conditions: dict[Condition, Truth] = {}
+        self._composites: dict[int, tuple[Rule, Truth]] = {}
 
-    def steps(self, rule: Rule) -> Steps:
+    def truth(self, rule: Rule) -> Truth:
         """When the rule holds, from each customer's present on."""
         if isinstance(rule, AllOf | AnyOf | Not | InAudience):
             # By identity: hashing a tree at each of its levels would cost more than its evaluation.
@@ -61,27 +64,31 @@ class Evaluation:
             self._conditions[rule] = self._condition(rule)
         return self._conditions[rule]
 
-    def _composite(self, rule: AllOf | AnyOf | Not | InAudience) -> Steps:
+    def _composite(self, rule: AllOf | AnyOf | Not | InAudience) -> Truth:
         match rule:
             case Not(inner):
-                return negated(self.steps(inner))
+                return opposite(self.truth(inner), self.view.at)
             case InAudience(audience, there):
                 if there is None:
                     raise ValueError(f"the rule of audience {audience!r} is missing: expand the rule first")
-                return self.steps(there)
+                return self.truth(there)
         if not rule.rules:
             return lasting(np.full(self.view.people.size, isinstance(rule, AllOf)))
-        need = len(rule.rules) if isinstance(rule, AllOf) else 1
-        return combined(self.view.at, [self.steps(one) for one in rule.rules], need)
+        truths = [self.truth(one) for one in rule.rules]
+        return (every if isinstance(rule, AllOf) else some)(truths, self.view.at)
 
-    def _condition(self, rule: Occurred | Attribute | Tagged | InTier) -> Steps:
+    def _condition(self, rule: Occurred | Attribute | Tagged | InTier) -> Truth:
         view = self.view
         match rule:
             case Occurred():
-                return summed(view.at, lambda measure: within(rule.bounds, measure), measured(view, rule))
+                return counted(view, rule) or simplest(
+                    summed(view.at, lambda measure: within(rule.bounds, measure), measured(view, rule))
+                )
+            case Attribute("trades", Bounds() as bounds):
+                return self.truth(replace(COMPLETED, bounds=bounds))
             case Attribute(name, test):
                 return figure(view, name, test) if name in FIGURES else attribute(view, name, test)
             case InTier(tiers):
                 return attribute(view, "tier", OneOf(tiers))
             case Tagged(tag):
-                return lasting(np.fromiter((tag in tags for tags in view.people.tags), np.bool_, view.people.size))
+                return lasting(np.array([tag in person.tags for person in view.people.persons], np.bool_))

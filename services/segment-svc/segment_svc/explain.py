@@ -33,7 +33,8 @@ from segment_svc.nodes import (
 )
 from segment_svc.occurrences import measured, turnover
 from segment_svc.people import CODES, NEVER, UNKNOWN, People, Person
-from segment_svc.steps import present, until
+from segment_svc.spells import outcome
+from segment_svc.steps import present
 from segment_svc.view import View
 
 Node: TypeAlias = dict[str, object]
@@ -47,12 +48,12 @@ def why(rule: Rule, person: Person, timezone: ZoneInfo, at: int) -> Node:
 
 
 def _explained(rule: Rule, evaluation: Evaluation) -> Node:
-    steps = evaluation.steps(rule)
+    value, until = outcome(evaluation.truth(rule), evaluation.view.at)
     node = _node(rule, evaluation)
-    node["value"] = bool(steps.value[0])
+    node["value"] = bool(value[0])
     if isinstance(rule, Occurred | Attribute | InTier):
         node["measured"] = _measured(rule, evaluation.view)
-    node["until"] = _written(int(until(steps)[0]))
+    node["until"] = _written(int(until[0]))
     return node
 
 

@@ -9,35 +9,40 @@ import numpy as np
 from segment_svc.nodes import Bounds, Known, Occurred, Since, Test
 from segment_svc.occurrences import measured, turnover
 from segment_svc.people import Bools, Ints
-from segment_svc.steps import Steps, chosen, lasting, summed, within
+from segment_svc.spells import Truth, lasting, simplest
+from segment_svc.steps import Spans, Verdict, chosen, summed, within
 from segment_svc.view import View
 
 COMPLETED = Occurred(frozenset({"trade.completed"}), window=Since(1_262_304_000_000_000))
 """Tiers and these attributes count from 2010 on."""
 
 
-def figure(view: View, name: str, test: Test) -> Steps:
+def figure(view: View, name: str, test: Test) -> Truth:
     """When the figure passes the test; an average, a first and a last trade are unknown without a trade."""
     if isinstance(test, Known):
         return _known(view, name, test)
     return FIGURES[name](view, test)
 
 
-def _known(view: View, name: str, test: Known) -> Steps:
+def _known(view: View, name: str, test: Known) -> Truth:
     if name in ("trades", "amount"):
         return lasting(np.full(view.people.size, test.value))
-    return summed(view.at, lambda trades: (trades > 0) == test.value, measured(view, COMPLETED))
+    return _truth(view, lambda trades: (trades > 0) == test.value, measured(view, COMPLETED))
 
 
-def _trades(view: View, test: Test) -> Steps:
-    return summed(view.at, lambda trades: within(test, trades), measured(view, COMPLETED))
+def _truth(view: View, verdict: Verdict, *measures: Spans) -> Truth:
+    return simplest(summed(view.at, verdict, *measures))
 
 
-def _amount(view: View, test: Test) -> Steps:
-    return summed(view.at, lambda amount: within(test, amount), turnover(view, COMPLETED))
+def _trades(view: View, test: Test) -> Truth:
+    return _truth(view, lambda trades: within(test, trades), measured(view, COMPLETED))
 
 
-def _average(view: View, test: Test) -> Steps:
+def _amount(view: View, test: Test) -> Truth:
+    return _truth(view, lambda amount: within(test, amount), turnover(view, COMPLETED))
+
+
+def _average(view: View, test: Test) -> Truth:
     def passes(amount: Ints, trades: Ints) -> Bools:
         """Compared without dividing exactly: at least n means that the average rounded down is."""
         number = np.maximum(trades, 1)
@@ -49,21 +54,21 @@ def _average(view: View, test: Test) -> Steps:
                 passed = within(test, down) & (down == up)
         return passed & (trades > 0)
 
-    return summed(view.at, passes, turnover(view, COMPLETED), measured(view, COMPLETED))
+    return _truth(view, passes, turnover(view, COMPLETED), measured(view, COMPLETED))
 
 
-def _first(view: View, test: Test) -> Steps:
+def _first(view: View, test: Test) -> Truth:
     low, high = _bounds(test)
     spans = measured(view, COMPLETED)
     early, soon = chosen(spans, spans.start < low), chosen(spans, spans.start <= high)
-    return summed(view.at, lambda early, soon: (early == 0) & (soon > 0), early, soon)
+    return _truth(view, lambda early, soon: (early == 0) & (soon > 0), early, soon)
 
 
-def _last(view: View, test: Test) -> Steps:
+def _last(view: View, test: Test) -> Truth:
     low, high = _bounds(test)
     spans = measured(view, COMPLETED)
     late, recent = chosen(spans, spans.start > high), chosen(spans, spans.start >= low)
-    return summed(view.at, lambda late, recent: (late == 0) & (recent > 0), late, recent)
+    return _truth(view, lambda late, recent: (late == 0) & (recent > 0), late, recent)
 
 
 def _bounds(test: Test) -> tuple[int, int]:
@@ -72,7 +77,7 @@ def _bounds(test: Test) -> tuple[int, int]:
     return -(2**62) if low is None else low, 2**62 if high is None else high
 
 
-FIGURES: dict[str, Callable[[View, Test], Steps]] = {
+FIGURES: dict[str, Callable[[View, Test], Truth]] = {
     "trades": _trades,
     "amount": _amount,
     "average_order_value": _average,

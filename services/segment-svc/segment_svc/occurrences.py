@@ -8,11 +8,11 @@ import numpy as np
 
 from segment_svc.calendar import local_days
 from segment_svc.columns import Stretches, covered, firsts, spread
-from segment_svc.nodes import TRADES, Aged, Occurred, Since
-from segment_svc.people import CODES, NEVER, Ints
+from segment_svc.nodes import Aged, Occurred, Since, Window
+from segment_svc.people import CODES, Ints
 from segment_svc.remaining import remaining
 from segment_svc.steps import Spans
-from segment_svc.view import View
+from segment_svc.view import Chosen, View
 
 
 class Held(NamedTuple):
@@ -35,7 +35,7 @@ class Parts(NamedTuple):
 
 def measured(view: View, condition: Occurred) -> Spans:
     """What the condition measures; its value at a moment is the sum of the weights there."""
-    held = _held(view, condition)
+    held = _held(view.counted(condition.events), condition.window)
     match condition.measure:
         case "amount":
             return _amount(view, condition, held)
@@ -56,31 +56,19 @@ def measured(view: View, condition: Occurred) -> Spans:
 
 def turnover(view: View, condition: Occurred) -> Spans:
     """The amounts of the condition's trades less all of their refunds, even of those that are fully refunded."""
-    held = _windowed(view, condition)
+    held = _held(view.chosen(condition.events), condition.window)
     return _worth(view, held, Stretches(np.arange(len(held.rows)), held.start, held.end))
 
 
-def _held(view: View, condition: Occurred) -> Held:
-    rows, who, start, end = held = _windowed(view, condition)
-    if not condition.events & set(TRADES) or not view.refunds.any:
-        return held
-    end = np.minimum(end, view.refunds.ends(rows))
-    live = (end > view.at[who]) & (end > start)
-    return Held(rows[live], who[live], start[live], end[live])
-
-
-def _windowed(view: View, condition: Occurred) -> Held:
-    rows, who, at = view.chosen(condition.events)
-    start, end = at, np.full(len(at), NEVER)
-    match condition.window:
+def _held(found: Chosen, window: Window) -> Held:
+    """The events from when to when they are in the window, without those that have left it."""
+    match window:
         case Aged(oldest, newest):
-            start, end = at + newest, at + oldest
-            live = (end > view.at[who]) & (end > start)
+            found = found.some((found.age < oldest) if oldest > newest else np.zeros(len(found.age), np.bool_))
+            return Held(found.rows, found.who, found.at + newest, np.minimum(found.at + oldest, found.end))
         case Since(moment):
-            live = at >= moment
-        case _:
-            return Held(rows, who, start, end)
-    return Held(rows[live], who[live], start[live], end[live])
+            found = found.some(found.at >= moment)
+    return Held(found.rows, found.who, found.at, found.end)
 
 
 def _parts(view: View, condition: Occurred, held: Held) -> Parts:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from itertools import count
 from typing import NamedTuple, TypeAlias
 from zoneinfo import ZoneInfo
@@ -230,30 +231,32 @@ class Changes(NamedTuple):
 class People:
     """Customers laid end to end; `who` is a customer's place in the list they came in, and all columns go by it."""
 
-    size: int
     zone: ZoneInfo
-    events: Events
-    lines: Lines
-    changes: Changes
-    tags: tuple[frozenset[str], ...]
+    persons: Sequence[Person]
 
     @classmethod
     def of(cls, people: Sequence[Person], timezone: ZoneInfo) -> People:
         """Customers who live by the calendar of one time zone."""
-        histories = [person.history for person in people]
-        at, kind, trade, refund, amount, lines = _columns([history.rows for history in histories], 6)
-        whose = _whose([len(history.rows) for history in histories])
-        return cls(
-            size=len(people),
-            zone=timezone,
-            events=Events(whose, at, kind, trade, refund, amount, lines, np.cumsum(lines) - lines),
-            lines=Lines(*_columns([history.lines for history in histories], 4)),
-            changes=Changes(
-                _whose([len(person.changes) for person in people]),
-                *_columns([person.changes for person in people], 3),
-            ),
-            tags=tuple(person.tags for person in people),
-        )
+        return cls(timezone, people)
+
+    @property
+    def size(self) -> int:
+        return len(self.persons)
+
+    @cached_property
+    def events(self) -> Events:
+        rows = [person.history.rows for person in self.persons]
+        at, kind, trade, refund, amount, lines = _columns(rows, 6)
+        return Events(_whose(rows), at, kind, trade, refund, amount, lines, np.cumsum(lines) - lines)
+
+    @cached_property
+    def lines(self) -> Lines:
+        return Lines(*_columns([person.history.lines for person in self.persons], 4))
+
+    @cached_property
+    def changes(self) -> Changes:
+        rows = [person.changes for person in self.persons]
+        return Changes(_whose(rows), *_columns(rows, 3))
 
 
 def _columns(parts: Sequence[Ints], width: int) -> Ints:
@@ -261,5 +264,5 @@ def _columns(parts: Sequence[Ints], width: int) -> Ints:
     return np.ascontiguousarray(whole.T)
 
 
-def _whose(sizes: Sequence[int]) -> Ints:
-    return np.repeat(np.arange(len(sizes)), np.array(sizes, np.int64))
+def _whose(parts: Sequence[Ints]) -> Ints:
+    return np.repeat(np.arange(len(parts)), np.array([len(part) for part in parts], np.int64))

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from segment_svc.columns import SAFE, firsts, lasts, running, spread, total
+from segment_svc.columns import SAFE, firsts, in_order, lasts, running, spread, total
 from segment_svc.nodes import REFUND, TRADES
 from segment_svc.people import KINDS, NEVER, Bools, Ints, People
 
@@ -35,8 +35,7 @@ class Refunds:
         self._events, self._lines = people.events, people.lines
         self._trades = np.where(np.isin(people.events.kind, TRADE_KINDS), trades, -1)
         rows = np.flatnonzero((people.events.kind == KINDS[REFUND]) & (trades >= 0))
-        # Stable, so that the refunds of one trade stay in order of time.
-        self._rows = rows[np.argsort(trades[rows], kind="stable")]
+        self._rows = rows[in_order(trades[rows])]
         self._keys = trades[self._rows]
 
     @property
@@ -72,7 +71,7 @@ class Refunds:
         some = self._by_item(trade[itemised], refund[itemised])
         rest = self._by_amount(trade[~itemised], refund[~itemised])
         line, at, amount = (np.concatenate(parts) for parts in zip(some, rest, strict=True))
-        order = np.argsort(line, kind="stable")
+        order = in_order(line)
         return Losses(line[order], at[order], amount[order])
 
     def _by_amount(self, trade: Ints, refund: Ints) -> Losses:

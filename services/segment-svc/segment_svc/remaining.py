@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from segment_svc.columns import Stretches, covered, lasts, spread
-from segment_svc.people import KINDS, NEVER, Ints
+from segment_svc.columns import Stretches, covered, in_order, lasts, spread
+from segment_svc.people import NEVER, Ints
 from segment_svc.view import View
 
 
@@ -23,6 +23,8 @@ class Replacing(NamedTuple):
 def remaining(view: View, rows: Ints, lines: Ints, later: frozenset[str]) -> Stretches:
     """For each of these lines, by its place among them, when it is left in, from its event (the row) on."""
     events = view.people.events
+    if not len(lines):
+        return Stretches(lines, lines, lines)
     key = _keys(view, rows, lines, -1)
     since = np.full(view.people.size, NEVER)
     np.minimum.at(since, events.who[rows], events.at[rows])
@@ -48,23 +50,19 @@ def remaining(view: View, rows: Ints, lines: Ints, later: frozenset[str]) -> Str
 
 def _replacing(view: View, later: frozenset[str], since: Ints, keys: Ints) -> Replacing:
     """The events of these types from each customer's `since` on, for one of the keys, by key and time."""
+    found = view.replacing(later)
+    found = found.some(found.at >= since[found.who])
     events = view.people.events
-    paid = "trade.paid" in later
-    named = view.of_kinds(later | {"trade.completed"} if paid else later)
-    rows = np.flatnonzero(named & (events.at >= since[events.who]))
-    end = _closings(view, rows) if paid else np.full(len(rows), NEVER)
-    active = end > events.at[rows]
-    rows, end = rows[active], end[active]
-    owner, line = spread(events.first[rows], events.lines[rows])
-    key = _keys(view, rows[owner], line, -2)
-    known = np.isin(key, keys)
+    owner, line = spread(events.first[found.rows], events.lines[found.rows])
+    key = _keys(view, found.rows[owner], line, -2)
+    place = np.minimum(np.searchsorted(keys, key), len(keys) - 1)
+    known = np.flatnonzero(keys[place] == key)
+    known = known[in_order(key[known])]
     owner, key = owner[known], key[known]
-    order = np.argsort(key, kind="stable")
-    owner, key = owner[order], key[order]
     # A trade with two lines of one item replaces once.
-    once = lasts(key) | lasts(owner)
+    once = np.flatnonzero(lasts(key) | lasts(owner))
     owner, key = owner[once], key[once]
-    return Replacing(key, events.at[rows[owner]], end[owner], rows[owner])
+    return Replacing(key, found.at[owner], found.end[owner], found.rows[owner])
 
 
 def _keys(view: View, rows: Ints, lines: Ints, nothing: int) -> Ints:
@@ -72,29 +70,6 @@ def _keys(view: View, rows: Ints, lines: Ints, nothing: int) -> Ints:
     items = view.people.lines.item
     most = int(items.max(initial=0)) + 1
     return np.where(items[lines] < 0, nothing, view.people.events.who[rows] * most + items[lines])
-
-
-def _closings(view: View, rows: Ints) -> Ints:
-    """When each payment ends: at its trade's closing before completion. What is no payment never ends."""
-    events = view.people.events
-    end = np.full(len(rows), NEVER)
-    payments = np.flatnonzero(events.kind[rows] == KINDS["trade.paid"])
-    closed = _standing(view, "trade.closed", rows[payments])
-    completed = _standing(view, "trade.completed", rows[payments])
-    ended = (closed >= 0) & ((completed < 0) | (closed < completed))
-    end[payments[ended]] = events.at[closed[ended]]
-    return end
-
-
-def _standing(view: View, kind: str, rows: Ints) -> Ints:
-    """The row of this type of each row's trade, -1 if there is none."""
-    there = np.flatnonzero(view.of_kinds([kind]))
-    if not len(there):
-        return np.full(len(rows), -1)
-    there = there[np.argsort(view.trades[there])]
-    keys, wanted = view.trades[there], view.trades[rows]
-    place = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-    return np.where(keys[place] == wanted, there[place], -1)
 
 
 def _pairs(key: Ints, at: Ints, rows: Ints, replacing: Replacing) -> tuple[Ints, Ints]:

@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
-from segment_svc.columns import firsts, lasts, running, total, wide
+from segment_svc.columns import firsts, lasts, total, wide
 from segment_svc.nodes import Bounds, OneOf, Test
 from segment_svc.people import NEVER, Bools, Ints
 
@@ -39,22 +39,10 @@ class Steps(NamedTuple):
 
 def chosen(spans: Spans, which: Bools) -> Spans:
     """Some of the spans."""
-    weight = None if spans.weight is None else spans.weight[which]
-    return Spans(spans.who[which], spans.start[which], spans.end[which], weight)
-
-
-def lasting(value: Bools) -> Steps:
-    """A value that time does not change."""
-    none = np.empty(0, np.int64)
-    return Steps(value, none, none, np.empty(0, np.bool_))
-
-
-def until(steps: Steps) -> Ints:
-    """The first moment at which each customer's value turns, else NEVER."""
-    first = np.full(len(steps.value), NEVER)
-    starts = np.flatnonzero(firsts(steps.who))
-    first[steps.who[starts]] = steps.moment[starts]
-    return first
+    # Taking by place is several times faster than by a mask in which yes and no alternate.
+    places = np.flatnonzero(which)
+    weight = None if spans.weight is None else spans.weight[places]
+    return Spans(spans.who[places], spans.start[places], spans.end[places], weight)
 
 
 def present(spans: Spans, at: Ints) -> Ints:
@@ -111,18 +99,17 @@ def _split(spans: Spans, at: Ints) -> tuple[Ints, Ints, Ints, Ints]:
     if not live.all():
         spans = chosen(spans, live)
         now = now[live]
-    weight = np.ones(len(spans.who), np.int64) if spans.weight is None else wide(spans.weight)
     begun = spans.start <= now
-    ending = spans.end != NEVER
+    ending = np.flatnonzero(spans.end != NEVER)
+    weight = np.ones(len(spans.who), np.int64) if spans.weight is None else wide(spans.weight)
     if begun.all():
-        base = _summed(spans, len(at))
-        return base, spans.who[ending], spans.end[ending], -weight[ending]
-    base = _summed(chosen(spans, begun), len(at))
+        return _summed(spans, len(at)), spans.who[ending], spans.end[ending], -weight[ending]
+    coming = np.flatnonzero(~begun)
     return (
-        base,
-        np.concatenate((spans.who[~begun], spans.who[ending])),
-        np.concatenate((spans.start[~begun], spans.end[ending])),
-        np.concatenate((weight[~begun], -weight[ending])),
+        _summed(chosen(spans, begun), len(at)),
+        np.concatenate((spans.who[coming], spans.who[ending])),
+        np.concatenate((spans.start[coming], spans.end[ending])),
+        np.concatenate((weight[coming], -weight[ending])),
     )
 
 
@@ -135,21 +122,27 @@ def _summed(spans: Spans, size: int) -> Ints:
 def _steps(at: Ints, bases: Sequence[Ints], who: Ints, moment: Ints, deltas: Sequence[Ints], verdict: Verdict) -> Steps:
     value = verdict(*bases).astype(np.bool_, copy=False)
     if not len(who):
-        return lasting(value)
+        return Steps(value, who, moment, np.empty(0, np.bool_))
     order = _order(at, who, moment)
     if order is not None:
         who, moment, deltas = who[order], moment[order], [delta[order] for delta in deltas]
+    first = firsts(who)
     # What happens at one moment happens at once: the sum counts after its last row.
-    last = lasts(moment) | lasts(who)
-    sums = [(base[who] + running(who, delta))[last] for base, delta in zip(bases, deltas, strict=True)]
-    who, moment = who[last], moment[last]
+    last = np.flatnonzero(lasts(moment) | np.append(first[1:], True))
+    person = (np.cumsum(first) - 1)[last]
+    begins = np.flatnonzero(first)
+    whose = who[begins]
+    sums = []
+    for base, delta in zip(bases, deltas, strict=True):
+        running = np.cumsum(delta)
+        sums.append(running[last] + (base[whose] - running[begins] + delta[begins])[person])
     after = verdict(*sums).astype(np.bool_, copy=False)
-    before = np.empty(len(who), np.bool_)
+    before = np.empty(len(last), np.bool_)
     before[1:] = after[:-1]
-    starts = np.flatnonzero(firsts(who))
-    before[starts] = value[who[starts]]
-    turns = after != before
-    return Steps(value, who[turns], moment[turns], after[turns])
+    before[firsts(person)] = value[whose]
+    turns = np.flatnonzero(after != before)
+    last = last[turns]
+    return Steps(value, who[last], moment[last], after[turns])
 
 
 def _order(at: Ints, who: Ints, moment: Ints) -> Ints | None:

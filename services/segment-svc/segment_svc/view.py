@@ -8,17 +8,33 @@ from typing import NamedTuple
 
 import numpy as np
 
+from segment_svc import payments
 from segment_svc.nodes import TRADES
 from segment_svc.people import CHANGING, KINDS, NEVER, Bools, Ints, People
 from segment_svc.refunds import TRADE_KINDS, Refunds
 
 
 class Chosen(NamedTuple):
-    """The events that a condition names, each trade once: their places, whose they are, and when."""
+    """Events that a condition names, each trade once: their rows, whose they are, when they happened, how old they
+    are at the customer's present, and when they cease to count whatever the window."""
 
     rows: Ints
     who: Ints
     at: Ints
+    age: Ints
+    end: Ints
+
+    def some(self, which: Bools) -> Chosen:
+        places = np.flatnonzero(which)
+        return Chosen(*(column[places] for column in self))
+
+
+class Latest(NamedTuple):
+    """Events of which each customer's are in order of time from row `first` until just before row `beyond`."""
+
+    at: Ints
+    first: Ints
+    beyond: Ints
 
 
 class Valid(NamedTuple):
@@ -37,6 +53,9 @@ class View:
         self.people = people
         self.at = at
         self._chosen: dict[frozenset[str], Chosen] = {}
+        self._counted: dict[frozenset[str], Chosen] = {}
+        self._replacing: dict[frozenset[str], Chosen] = {}
+        self._latest: dict[frozenset[str], Latest | None] = {}
         self._valid: dict[str, Valid] = {}
 
     @cached_property
@@ -57,8 +76,44 @@ class View:
             rows = np.flatnonzero(self.of_kinds(named))
             if len(named & set(TRADES)) > 1:
                 rows = self._once_a_trade(rows)
-            self._chosen[named] = Chosen(rows, events.who[rows], events.at[rows])
+            who, at = events.who[rows], events.at[rows]
+            self._chosen[named] = Chosen(rows, who, at, self.at[who] - at, np.full(len(rows), NEVER))
         return self._chosen[named]
+
+    def counted(self, named: frozenset[str]) -> Chosen:
+        """The same without trades that are fully refunded; `end` is when one will be."""
+        if named not in self._counted:
+            found = self.chosen(named)
+            if named & set(TRADES) and self.refunds.any:
+                found = found._replace(end=self.refunds.ends(found.rows))
+                found = found.some((found.end > self.at[found.who]) & (found.end > found.at))
+            self._counted[named] = found
+        return self._counted[named]
+
+    def latest(self, named: frozenset[str]) -> Latest | None:
+        """The same once more, if nothing about them lies in the future."""
+        if named not in self._latest:
+            found = self.counted(named)
+            steady = bool((found.age >= 0).all() and (found.end == NEVER).all())
+            self._latest[named] = self._in_order(found) if steady else None
+        return self._latest[named]
+
+    def replacing(self, later: frozenset[str]) -> Chosen:
+        """Events that replace earlier ones for an item; a payment does until `end`, and completion is one too."""
+        if later not in self._replacing:
+            events = self.people.events
+            paid = "trade.paid" in later
+            rows = np.flatnonzero(self.of_kinds(later | {"trade.completed"} if paid else later))
+            end = payments.ends(events, self.trades, rows) if paid else np.full(len(rows), NEVER)
+            who, at = events.who[rows], events.at[rows]
+            found = Chosen(rows, who, at, self.at[who] - at, end)
+            self._replacing[later] = found.some(end > at)
+        return self._replacing[later]
+
+    def _in_order(self, found: Chosen) -> Latest:
+        persons = np.arange(self.people.size)
+        first = np.searchsorted(found.who, persons, "left")
+        return Latest(found.at, first, np.searchsorted(found.who, persons, "right"))
 
     def of_kinds(self, named: Sequence[str] | frozenset[str]) -> Bools:
         wanted = np.zeros(len(KINDS), np.bool_)
