@@ -16,10 +16,11 @@ def find(batch: Mapping[Key, Sequence[Event[Any]]], locked: Mapping[Key, Custome
     found: dict[Key, Event[Any]] = {}
     for key, events in batch.items():
         for event in events:
-            erased = locked[key].erased
-            if isinstance(event.data, CustomerErased) and (erased is None or event.us > erased):
-                locked[key].erased = event.us
-                found[key] = event
+            if event.type == CustomerErased.type:
+                erased = locked[key].erased
+                if erased is None or event.us > erased:
+                    locked[key].erased = event.us
+                    found[key] = event
     return found
 
 

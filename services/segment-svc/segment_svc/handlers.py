@@ -64,7 +64,7 @@ def _is_in_currency(event: Event[Any], shop: Shop, tx: Tx) -> bool:
 
 def _news(events: Sequence[Event[Any]], customer: Customer) -> News:
     """What the events add; facts up to the customer's erasure are ignored."""
-    entries = [(facts.entry(event), event) for event in events if not isinstance(event.data, CustomerErased)]
+    entries = [(facts.entry(event), event) for event in events if event.type != CustomerErased.type]
     if customer.erased is None:
         return entries
     return [(entry, event) for entry, event in entries if entry.at > customer.erased]

@@ -10,28 +10,31 @@ import orjson
 from huitou_chassis import Tx
 from segment_svc import customers, memory
 from segment_svc.customers import Customer, Key, columns
-from segment_svc.facts import Entry
+from segment_svc.facts import NOTHING, Entry
 from segment_svc.memory import Known
 from segment_svc.people import Change, History, Line, Person, changes
 
+COLUMNS = (
+    "shop_id",
+    "customer_id",
+    "at",
+    "source",
+    "event_id",
+    "type",
+    "trade_id",
+    "refund_id",
+    "amount",
+    "lines",
+    "changes",
+)
+
 
 async def append(tx: Tx, entries: Sequence[Entry]) -> None:
-    """Adds the entries, in one statement."""
-    if not entries:
-        return
-    await tx.execute(
-        """
-        INSERT INTO history
-            (shop_id, customer_id, at, source, event_id, type, trade_id, refund_id, amount, lines, changes)
-        SELECT shop_id, customer_id, at, source, event_id, type, trade_id, refund_id, amount, lines::json, changes::json
-        FROM unnest(
-            $1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
-            $9::bigint[], $10::text[], $11::text[]
-        ) AS e (shop_id, customer_id, at, source, event_id, type, trade_id, refund_id, amount, lines, changes)
-        ON CONFLICT DO NOTHING
-        """,
-        *map(list, zip(*(_row(entry) for entry in entries), strict=True)),
-    )
+    """Adds the entries, in one statement; the inbox let each in only once."""
+    if entries:
+        await tx.connection.copy_records_to_table(
+            "history", records=[_row(entry) for entry in entries], columns=COLUMNS
+        )
 
 
 def _row(entry: Entry) -> tuple[Any, ...]:
@@ -126,9 +129,8 @@ async def load(tx: Tx, customers: Sequence[Customer]) -> None:
 async def people(tx: Tx, keys: Sequence[Key]) -> list[Person]:
     """The people with these keys, in their order, from the tables."""
     rows = await tx.fetch(
-        """
-        SELECT h.shop_id, h.customer_id, h.at, h.source, h.event_id, h.type, h.trade_id, h.refund_id, h.amount,
-            h.lines, h.changes
+        f"""
+        SELECT {", ".join(f"h.{column}" for column in COLUMNS)}
         FROM unnest($1::text[], $2::text[]) AS k (shop_id, customer_id)
         JOIN history AS h USING (shop_id, customer_id)
         ORDER BY h.shop_id, h.customer_id, h.at, h.source, h.event_id
@@ -150,8 +152,8 @@ async def people(tx: Tx, keys: Sequence[Key]) -> list[Person]:
 
 
 def _entry(row: Any) -> Entry:
-    lines = tuple(Line(*line) for line in row[9]) if row[9] else ()
-    return Entry._make((*row[:9], lines, row[10] or {}))
+    lines = tuple(Line(*line) for line in orjson.loads(row[9])) if row[9] else ()
+    return Entry._make((*row[:9], lines, orjson.loads(row[10]) if row[10] else NOTHING))
 
 
 def _person(entries: Sequence[Entry], tags: frozenset[str]) -> Person:

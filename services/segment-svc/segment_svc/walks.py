@@ -121,8 +121,13 @@ def _look(selection: Selection, group: Sequence[Walk]) -> None:
     people = People.of([walk.customer.person for walk in group], selection.timezone)
     at = np.array([walk.at for walk in group], np.int64)
     until = np.full(len(group), NEVER, np.int64)
+    places: dict[str, list[int]] = defaultdict(list)
+    for place, walk in enumerate(group):
+        for audience in walk.inside:
+            places[audience].append(place)
     for audience, outcome in evaluate(selection.rules, people, at).items():
-        inside = np.fromiter((audience in walk.inside for walk in group), np.bool_, len(group))
+        inside = np.zeros(len(group), np.bool_)
+        inside[places.get(audience, [])] = True
         np.minimum(until, outcome.until, out=until)
         for place in np.flatnonzero(inside != outcome.value).tolist():
             group[place].move(audience, not inside[place])

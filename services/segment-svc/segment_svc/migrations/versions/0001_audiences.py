@@ -41,6 +41,7 @@ CREATE TABLE customer (
 ) WITH (fillfactor = 80);
 CREATE INDEX customer_due ON customer (due_us) WHERE due_us IS NOT NULL;
 
+-- Lines and changes are JSON, kept as text since rows are copied in binary.
 CREATE TABLE history (
     shop_id text COLLATE "C" NOT NULL,
     customer_id text COLLATE "C" NOT NULL,
@@ -51,8 +52,8 @@ CREATE TABLE history (
     trade_id text COLLATE "C",
     refund_id text COLLATE "C",
     amount bigint NOT NULL,
-    lines json,
-    changes json,
+    lines text,
+    changes text,
     PRIMARY KEY (shop_id, customer_id, at, source, event_id)
 );
 
