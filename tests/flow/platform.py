@@ -63,8 +63,8 @@ class Platform:
         producer = AIOKafkaProducer(
             bootstrap_servers=self.endpoints["kafka"], enable_idempotence=True, max_request_size=2_000_000
         )
-        await producer.start()
         try:
+            await producer.start()
             sent = [await producer.send(topic, key=key, value=value, headers=HEADERS) for topic, key, value in records]
             await asyncio.gather(*sent)
         finally:

@@ -41,7 +41,7 @@ def customer(shop: str, number: int, now: datetime, *, consent: bool = True) -> 
         name,
         shop=shop,
         time=now - timedelta(days=200),
-        phone=f"+8613{number:09d}",
+        phone=phone(number),
         timezone=noon_zone(now),
         consent=Consent(sms=consent, source="checkout"),
     )
@@ -54,6 +54,10 @@ def customer(shop: str, number: int, now: datetime, *, consent: bool = True) -> 
         time=now - timedelta(days=100),
     )
     return [known, bought, make.cart(customer=name, shop=shop, item="i2", time=now - timedelta(days=5))]
+
+
+def phone(number: int) -> str:
+    return f"+8613{number:09d}"
 
 
 async def coupon(platform: Platform, shop: str, **more: Any) -> str:

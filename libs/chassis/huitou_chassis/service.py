@@ -37,7 +37,10 @@ class Job:
 
 @dataclass(frozen=True)
 class Service:
-    """A service's table of contents: what is not in it does not happen."""
+    """A service's table of contents: what is not in it does not happen.
+
+    `watches` names topics of which nothing is taken, but what cannot be understood is found and told.
+    """
 
     name: str
     title: str
@@ -45,6 +48,7 @@ class Service:
     routers: Sequence[APIRouter] = ()
     consumes: Mapping[type[Fact], Handler] = field(default_factory=dict)
     emits: Sequence[type[Fact]] = ()
+    watches: Sequence[str] = ()
     jobs: Sequence[Job] = ()
     settings: type[Settings] = Settings
     verify: Callable[["Context", str, str | None], Awaitable[list[str]]] | None = None
@@ -61,7 +65,7 @@ class Service:
 
     @property
     def topics(self) -> list[str]:
-        return sorted({fact.topic for fact in self.handlers})
+        return sorted({fact.topic for fact in self.handlers} | set(self.watches))
 
 
 class Context:

@@ -9,7 +9,7 @@ from typing import Protocol
 import structlog
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
-STEADY = 30
+STEADY = 5
 
 log = structlog.get_logger(__name__)
 

@@ -6,6 +6,7 @@ from campaign_svc.api import plans as plans_api
 from campaign_svc.verify import verify
 from huitou_chassis import Context, Job, Service
 from huitou_events import (
+    AudienceEntered,
     CouponClaimed,
     CouponDefined,
     CouponExpired,
@@ -48,6 +49,7 @@ service = Service(
         MessageFailed: handlers.note_deliveries,
         MessageClicked: handlers.note_deliveries,
     },
+    watches=[AudienceEntered.topic],
     emits=[
         CouponDefined,
         CouponClaimed,
