@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from segment_svc import previews, roster, rules
 from tests import make
 from tests.make import ago
 from tests.segment.audience import CARTED, create
@@ -52,6 +53,18 @@ async def test_a_preview_counts_and_saves_nothing(segment: Stage) -> None:
     found = answer.json()
     assert (found["size"], found["exact"], len(found["sample"])) == (12, True, 10)
     assert len((await segment.get("/audiences")).json()["items"]) == 2
+
+
+async def test_in_a_large_shop_a_preview_says_how_far_off_it_may_be(segment: Stage) -> None:
+    await segment.deliver(
+        *(make.cart(customer=f"c{n}") for n in range(30)), *(make.page(customer=f"p{n}") for n in range(70))
+    )
+    async with segment.db.transaction() as tx:
+        there = (await roster.read(tx, [make.SHOP]))[make.SHOP]
+        found = await previews.estimated(tx, there, rules.parse(CARTED), 1_000_000)
+    assert found.size == 300_000
+    assert found.error is not None
+    assert 80_000 < found.error < 100_000
 
 
 async def test_members_come_page_by_page(segment: Stage) -> None:

@@ -1,7 +1,5 @@
 """Audiences that are made, changed and ended while customers come and go."""
 
-import pytest
-
 from segment_svc import builds
 from tests import make
 from tests.make import NOW, ago
@@ -40,20 +38,21 @@ async def test_what_a_build_finds_leaves_at_its_own_moment(segment: Stage) -> No
     assert (await said(segment, audience))[-1] == Said("ada", audience, False, after(days=10))
 
 
-async def test_an_event_during_a_build_is_neither_lost_nor_doubled(
-    segment: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(builds, "MOST", 2)
-    await segment.deliver(*(make.page(customer=name) for name in "abcdef"))
+async def test_an_event_during_a_build_is_neither_lost_nor_doubled(segment: Stage) -> None:
+    names = [f"c{number:04}" for number in range(2 * builds.MOST + 10)]
+    await segment.deliver(*(make.page(customer=name) for name in names))
     answer = await segment.post("/audiences", json={"name": "carted", "rule": CARTED})
     audience = answer.json()["id"]
+    carted = [names[0], names[builds.MOST], names[-1], "a-new-one", "z-new-one"]
     await builds.advance(segment.ctx)
-    await segment.deliver(*(make.cart(customer=name) for name in "adg"))
+    await segment.deliver(*(make.cart(customer=name) for name in carted))
     await builds.advance(segment.ctx)
-    await segment.deliver(make.cart(customer="aa"))
+    await segment.deliver(make.cart(customer="another"))
+    assert (await segment.get(f"/audiences/{audience}")).json()["state"] == "building"
     await segment.settle()
-    assert await members(segment, audience) == ["a", "aa", "d", "g"]
-    assert sorted(one.customer for one in await said(segment, audience)) == ["a", "aa", "d", "g"]
+    expected = sorted([*carted, "another"])
+    assert await members(segment, audience) == expected
+    assert sorted(one.customer for one in await said(segment, audience)) == expected
 
 
 async def test_another_rule_moves_the_members_and_those_around(segment: Stage) -> None:

@@ -123,13 +123,11 @@ async def rebuild(tx: Tx, shop: str, audiences: Sequence[str]) -> None:
 
 async def follow_zones(tx: Tx, shops: Sequence[str]) -> None:
     """Days and ages go by the shop's zone: where that has changed, the members of every audience are found anew."""
-    settings = await tx.shops(shops)
-    known = await tx.fetch("SELECT shop_id, timezone FROM roster WHERE shop_id = ANY($1::text[])", shops)
-    for shop, timezone in sorted(map(tuple, known)):
-        zone = settings[shop].timezone.key
-        if zone != timezone:
-            there = await roster.alter(tx, shop)
-            await tx.execute("UPDATE roster SET timezone = $2 WHERE shop_id = $1", shop, zone)
+    for shop in shops:
+        there = await roster.alter(tx, shop)
+        zone = (await tx.shops([shop]))[shop].timezone
+        if zone != there.timezone:
+            await tx.execute("UPDATE roster SET timezone = $2 WHERE shop_id = $1", shop, zone.key)
             await rebuild(tx, shop, list(there.rules))
 
 

@@ -1,17 +1,16 @@
 """How many customers a rule would find, before anything is saved: counted, or in a large shop estimated."""
 
 import math
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from huitou_chassis import Tx
 from segment_svc import histories
-from segment_svc.customers import Customer
 from segment_svc.evaluate import evaluate
 from segment_svc.nodes import Rule
-from segment_svc.people import Bools, People
+from segment_svc.people import People
 from segment_svc.roster import Roster
 
 COUNTED = 20_000
@@ -35,11 +34,18 @@ async def preview(tx: Tx, there: Roster, rule: Rule) -> Preview:
     total: int = await tx.fetchval(
         "SELECT count(*) FROM customer WHERE shop_id = $1 AND born_us <= $2", there.shop, tx.us
     )
-    is_exact = total <= COUNTED
-    ids = await _ids(tx, there.shop, None if is_exact else LOOKED_AT)
-    found = [customer.id async for part in _parts(tx, there, ids) for customer in _holding(there, rule, part, tx.us)]
-    if is_exact:
-        return Preview(len(found), None, found[:SHOWN])
+    return await (counted(tx, there, rule) if total <= COUNTED else estimated(tx, there, rule, total))
+
+
+async def counted(tx: Tx, there: Roster, rule: Rule) -> Preview:
+    found = await _holding(tx, there, rule, await _ids(tx, there.shop, None))
+    return Preview(len(found), None, found[:SHOWN])
+
+
+async def estimated(tx: Tx, there: Roster, rule: Rule, total: int) -> Preview:
+    """What a random part of the customers says of all of them, who are `total`."""
+    ids = await _ids(tx, there.shop, LOOKED_AT)
+    found = await _holding(tx, there, rule, ids)
     share = len(found) / len(ids)
     # Not less than one customer's worth: having found none of a sample does not prove that there is none.
     spread = max(math.sqrt(share * (1 - share) / len(ids)), 1 / len(ids))
@@ -58,12 +64,11 @@ async def _ids(tx: Tx, shop: str, most: int | None) -> list[str]:
     return sorted(row[0] for row in rows)
 
 
-async def _parts(tx: Tx, there: Roster, ids: Sequence[str]) -> AsyncIterator[list[Customer]]:
+async def _holding(tx: Tx, there: Roster, rule: Rule, ids: Sequence[str]) -> list[str]:
+    found: list[str] = []
     for start in range(0, len(ids), CHUNK):
-        yield await histories.view(tx, [(there.shop, id) for id in ids[start : start + CHUNK]])
-
-
-def _holding(there: Roster, rule: Rule, people: Sequence[Customer], now: int) -> list[Customer]:
-    laid = People.of([customer.person for customer in people], there.timezone)
-    value: Bools = evaluate({"": rule}, laid, np.full(len(people), now, np.int64))[""].value
-    return [people[place] for place in np.flatnonzero(value).tolist()]
+        people = await histories.view(tx, [(there.shop, id) for id in ids[start : start + CHUNK]])
+        laid = People.of([customer.person for customer in people], there.timezone)
+        value = evaluate({"": rule}, laid, np.full(len(people), tx.us, np.int64))[""].value
+        found += [people[place].id for place in np.flatnonzero(value).tolist()]
+    return found

@@ -54,15 +54,12 @@ class Roster:
 async def hold(tx: Tx, shops: Iterable[str]) -> dict[str, Roster]:
     """Each shop's roster, which stays as it is until the transaction ends."""
     wanted = sorted(set(shops))
-    await tx.execute(
-        "SELECT pg_advisory_xact_lock_shared($1, hashtext(shop)) FROM unnest($2::text[]) AS shop", LOCK, wanted
-    )
+    await _share(tx, wanted)
     return await read(tx, wanted)
 
 
 async def alter(tx: Tx, shop: str) -> Roster:
     """The shop's roster, held alone; who changes an audience calls `changed` before the end."""
-    await read(tx, [shop])
     await tx.execute("SELECT pg_advisory_xact_lock($1, hashtext($2))", LOCK, shop)
     return (await read(tx, [shop]))[shop]
 
@@ -76,6 +73,8 @@ async def read(tx: Tx, shops: list[str]) -> dict[str, Roster]:
     """Each shop's roster without holding it; a shop that is new gets the recommended audiences."""
     rows = await _versions(tx, shops)
     if new := [shop for shop in shops if shop not in rows]:
+        # Held, so that a change of a shop's settings comes wholly before its roster or wholly after it.
+        await _share(tx, new)
         await recommended.found(tx, new)
         rows |= await _versions(tx, new)
     remembered = memory.of(tx).rosters
@@ -83,6 +82,12 @@ async def read(tx: Tx, shops: list[str]) -> dict[str, Roster]:
     if stale:
         remembered |= await _compiled(tx, {shop: rows[shop] for shop in stale})
     return {shop: remembered[shop] for shop in shops}
+
+
+async def _share(tx: Tx, shops: list[str]) -> None:
+    await tx.execute(
+        "SELECT pg_advisory_xact_lock_shared($1, hashtext(shop)) FROM unnest($2::text[]) AS shop", LOCK, shops
+    )
 
 
 async def _versions(tx: Tx, shops: list[str]) -> dict[str, tuple[int, str]]:
