@@ -27,7 +27,7 @@ from huitou_events import Event, Undecodable, decode, micros
 
 AHEAD_US = 400 * 86_400 * 1_000_000
 ATTEMPTS = 5
-LONGEST_PAUSE = 2.0
+LONGEST_PAUSE = 0.5
 TRANSIENT = (
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
