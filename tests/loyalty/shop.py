@@ -6,9 +6,9 @@ from huitou_events import Event, MemberJoined, TierChanged
 from huitou_events.loyalty import Membership
 from tests.stage import Stage
 
-ORDINARY = {"key": "ordinary", "name": "布丁", "amount": 50_000, "trades": 1, "discount": 95}
-PREMIUM = {"key": "premium", "name": "高级布丁", "amount": 100_000, "trades": 3, "discount": 90}
-BY_AMOUNT = [
+ORDINARY: dict[str, Any] = {"key": "ordinary", "name": "布丁", "amount": 50_000, "trades": 1, "discount": 95}
+PREMIUM: dict[str, Any] = {"key": "premium", "name": "高级布丁", "amount": 100_000, "trades": 3, "discount": 90}
+BY_AMOUNT: list[dict[str, Any]] = [
     {"key": "ordinary", "name": "Ordinary", "amount": 500, "discount": 95},
     {"key": "premium", "name": "Premium", "amount": 1000, "discount": 92.5},
     {"key": "vip", "name": "VIP", "amount": 2000, "discount": 88},

@@ -1,5 +1,7 @@
 """The members as the API shows them, and what is done to them by hand."""
 
+from typing import Any
+
 from tests import make
 from tests.loyalty import shop
 from tests.stage import Stage
@@ -11,11 +13,12 @@ async def test_members_are_listed_by_id_and_by_tier_in_pages(loyalty: Stage) -> 
     await loyalty.deliver(
         *(make.completed(customer=name, trade=name, amount=amount) for name, amount in amounts.items())
     )
-    found, cursor = [], None
-    while cursor is not None or not found:
-        page = (await loyalty.get("/members", params={"limit": 2} | ({"cursor": cursor} if cursor else {}))).json()
+    found: list[str] = []
+    following: dict[str, str] = {}
+    while following or not found:
+        page = (await loyalty.get("/members", params={"limit": "2", **following})).json()
         found += [member["customer_id"] for member in page["items"]]
-        cursor = page["next_cursor"]
+        following = {"cursor": page["next_cursor"]} if page["next_cursor"] else {}
     assert found == ["ada", "bo", "dan", "eve"]
     ordinary = (await loyalty.get("/members", params={"tier": "ordinary"})).json()
     assert [member["customer_id"] for member in ordinary["items"]] == ["ada", "dan"]
@@ -108,15 +111,17 @@ async def test_what_cannot_be_done_by_hand_is_refused_with_the_reason(loyalty: S
     giving = await loyalty.put("/members/ada/tier", json={"tier": "vip", "reason": "x"})
     assert (giving.status_code, giving.json()["type"]) == (409, "no-programme")
     await shop.opens(loyalty)
-    for body, field in (
+    wrong_gifts: list[tuple[dict[str, Any], str]] = [
         ({"tier": "platinum", "reason": "x"}, "tier"),
         ({"tier": "vip"}, "reason"),
         ({"tier": "vip", "reason": ""}, "reason"),
         ({"tier": "vip", "reason": "x", "until": "2027"}, "until"),
-    ):
+    ]
+    for body, field in wrong_gifts:
         answer = await loyalty.put("/members/ada/tier", json=body)
         assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, field)
-    for body, field in (({}, "customer_id"), ({"customer_id": ""}, "customer_id"), ({"customer_id": 7}, "customer_id")):
+    wrong_names: list[dict[str, Any]] = [{}, {"customer_id": ""}, {"customer_id": 7}]
+    for body in wrong_names:
         answer = await loyalty.post("/members", json=body)
-        assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, field)
+        assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "customer_id")
     assert (await loyalty.get("/members")).json()["items"] == []

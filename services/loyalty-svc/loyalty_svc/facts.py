@@ -22,7 +22,9 @@ KINDS: dict[type, int] = {
     TradeCompleted: standing.COMPLETED,
     TradeClosed: standing.CLOSED,
 }
-COLUMNS = "kind, us, source, event_id, trade_id, amount, refund_id, tier, who, reason"
+COLUMNS = ("kind", "us", "source", "event_id", "trade_id", "amount", "refund_id", "tier", "who", "reason")
+HEARD = 7
+"""How many of the columns an event fills."""
 
 
 def of(event: Event[Any]) -> Fact | None:
@@ -42,18 +44,25 @@ def of(event: Event[Any]) -> Fact | None:
 
 async def add(tx: Tx, news: Mapping[Who, Sequence[Fact]]) -> None:
     """Keeps the facts; the customers' rows are locked by the caller."""
-    rows = [(*who, *fact) for who, facts in news.items() for fact in facts]
-    if not rows:
-        return
-    await tx.execute(
-        f"""
-        INSERT INTO fact (shop_id, customer_id, {COLUMNS})
-        SELECT * FROM unnest($1::text[], $2::text[], $3::smallint[], $4::bigint[], $5::text[], $6::text[], $7::text[],
-            $8::bigint[], $9::text[], $10::text[], $11::text[], $12::text[])
-        ON CONFLICT DO NOTHING
-        """,
-        *map(list, zip(*rows, strict=True)),
-    )
+    heard = [(*who, *fact[:HEARD]) for who, facts in news.items() for fact in facts if fact.who is None]
+    if heard:
+        await tx.execute(
+            f"""
+            INSERT INTO fact (shop_id, customer_id, {", ".join(COLUMNS[:HEARD])})
+            SELECT * FROM unnest($1::text[], $2::text[], $3::smallint[], $4::bigint[], $5::text[], $6::text[],
+                $7::text[], $8::bigint[], $9::text[])
+            ON CONFLICT DO NOTHING
+            """,
+            *_columns(heard, HEARD + 2),
+        )
+    # Only what was done by hand fills the other columns, which cost as much to send when they are empty.
+    by_hand = [(*who, *fact) for who, facts in news.items() for fact in facts if fact.who is not None]
+    if by_hand:
+        await tx.executemany(
+            f"INSERT INTO fact (shop_id, customer_id, {', '.join(COLUMNS)})"
+            " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+            by_hand,
+        )
 
 
 async def of_trades(tx: Tx, trades: Iterable[tuple[str, str, str]]) -> dict[Who, list[Fact]]:
@@ -64,7 +73,7 @@ async def of_trades(tx: Tx, trades: Iterable[tuple[str, str, str]]) -> dict[Who,
         SELECT wanted.shop_id, wanted.customer_id, known.*
         FROM unnest($1::text[], $2::text[], $3::text[]) AS wanted (shop_id, customer_id, trade_id)
         CROSS JOIN LATERAL (
-            SELECT {COLUMNS} FROM fact
+            SELECT {", ".join(COLUMNS)} FROM fact
             WHERE fact.shop_id = wanted.shop_id AND fact.customer_id = wanted.customer_id
                 AND fact.trade_id = wanted.trade_id
             OFFSET 0
@@ -82,7 +91,7 @@ async def of_customers(tx: Tx, customers: Iterable[Who]) -> dict[Who, list[Fact]
         SELECT wanted.shop_id, wanted.customer_id, known.*
         FROM unnest($1::text[], $2::text[]) AS wanted (shop_id, customer_id)
         CROSS JOIN LATERAL (
-            SELECT {COLUMNS} FROM fact
+            SELECT {", ".join(COLUMNS)} FROM fact
             WHERE fact.shop_id = wanted.shop_id AND fact.customer_id = wanted.customer_id
             OFFSET 0
         ) AS known
@@ -96,7 +105,7 @@ async def between(tx: Tx, shop: str, *, after: str, until: str | None) -> dict[W
     """All that is known of the shop's customers with after < id <= until (None: no end)."""
     rows = await tx.fetch(
         f"""
-        SELECT shop_id, customer_id, {COLUMNS} FROM fact
+        SELECT shop_id, customer_id, {", ".join(COLUMNS)} FROM fact
         WHERE shop_id = $1 AND customer_id > $2 AND ($3::text IS NULL OR customer_id <= $3)
         """,
         shop,

@@ -4,9 +4,10 @@ A customer whose news all come after what was judged is walked on from there. An
 late, fell due or was erased, is derived anew from all their facts.
 """
 
-import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
+
+import orjson
 
 from huitou_chassis import Tx
 from huitou_events import moment
@@ -58,12 +59,12 @@ def standing_of(row: Customer, known: Collection[Fact], versions: Sequence[Versi
 
 def written(steps: Sequence[Step]) -> str:
     """The steps as they are kept."""
-    return json.dumps([asdict(step) for step in steps], ensure_ascii=False)
+    return orjson.dumps(steps).decode()
 
 
 def read(history: str) -> tuple[Step, ...]:
     """The steps from how they are kept."""
-    return tuple(Step(**step) for step in json.loads(history))
+    return tuple(Step(**step) for step in orjson.loads(history))
 
 
 def _unforgotten(row: Customer, news: Sequence[Fact]) -> Sequence[Fact]:
@@ -88,11 +89,13 @@ def _walk_on(
     past = sorted((fact for fact in news if fact.us <= now_us), key=lambda fact: fact.place)
     ahead = [fact.us for fact in news if fact.us > now_us]
     standing = proceed(row.standing, earlier, past, versions)
-    after = replace(
-        row,
+    after = Customer(
+        row.who,
+        row.erased_us,
         walked_us=past[-1].us if past else row.walked_us,
-        due_us=min((us for us in (row.due_us, *ahead) if us is not None), default=None),
-        standing=replace(standing, steps=()),
+        due_us=min((us for us in (row.due_us, *ahead) if us is not None), default=None) if ahead else row.due_us,
+        said_us=row.said_us,
+        standing=replace(standing, steps=()) if standing.steps else standing,
         history=written((*read(row.history), *standing.steps)) if standing.steps else row.history,
     )
     return Verdict(row, after, news, standing.steps, onward=True)
