@@ -6,11 +6,14 @@ from typing import Any
 import pytest
 
 from huitou_events import (
+    CouponClaimed,
+    CouponRedeemed,
     CustomerErased,
     Event,
     FavouriteAdded,
     MemberJoined,
     MembershipEnded,
+    MessageClicked,
     PointsChanged,
     ShopFollowed,
     ShopUpdated,
@@ -27,6 +30,10 @@ Row = tuple[str, list[Event[Any]], list[str]]
 
 def favourite(**values: Any) -> Event[Any]:
     return make.event(FavouriteAdded(customer_id="ada", item_id="i1"), **values)
+
+
+def claim(fact: type[CouponClaimed] | type[CouponRedeemed], **values: Any) -> Event[Any]:
+    return make.event(fact(customer_id="ada", coupon_id="c1", claim_id="k1"), **values)
 
 
 SCENARIOS: dict[str, tuple[dict[str, Any] | str, list[Row]]] = {
@@ -101,6 +108,20 @@ SCENARIOS: dict[str, tuple[dict[str, Any] | str, list[Row]]] = {
             ("1d", [make.customer(city="Hangzhou", time=after(hours=2))], ["ada"]),
             ("0d", [make.customer(city="London", time=after(hours=1))], ["ada"]),
             ("0d", [make.customer(city=None, time=after(hours=3))], []),
+        ],
+    ),
+    "coupons and messages are events like any other": (
+        {
+            "all": [
+                {"event": "coupon.claimed", "quantity": {"at_least": 1}},
+                {"not": {"event": "coupon.redeemed"}},
+                {"event": "message.clicked", "within": "1d"},
+            ]
+        },
+        [
+            ("0d", [claim(CouponClaimed, time=ago(hours=3))], []),
+            ("0d", [make.event(MessageClicked(customer_id="ada", job_id="j1"))], ["ada"]),
+            ("1h", [claim(CouponRedeemed, time=after(hours=1))], []),
         ],
     ),
     "tier, membership, points and fans are known from events": (

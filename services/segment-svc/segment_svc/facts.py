@@ -21,6 +21,7 @@ from segment_svc.people import KINDS, Change, Line, Occurrence
 
 Value: TypeAlias = str | int | bool | None
 NOTHING: Mapping[str, Value] = {}
+ONE = Line(None)
 PLAIN = ("gender", "birthday", "country", "province", "city", "language", "source")
 
 
@@ -89,7 +90,7 @@ def _content(data: Any) -> tuple[str | None, str | None, int, tuple[Line, ...]]:
         return data.trade_id, data.refund_id if data.type == REFUND else None, data.amount, lines
     if data.topic == Behaviour.topic:
         return None, None, data.amount, (Line(data.item_id, data.category_id, data.quantity, data.amount),)
-    return None, None, 0, ()
+    return None, None, 0, (ONE,) if data.type in KINDS else ()
 
 
 def _updated(data: CustomerUpdated) -> dict[str, Value]:

@@ -19,7 +19,16 @@ BEHAVIOURS = (
     "poster.shown",
     "poster.clicked",
 )
-EVENTS = (*TRADES, REFUND, *BEHAVIOURS)
+BENEFITS = ("coupon.claimed", "coupon.locked", "coupon.redeemed", "coupon.released", "coupon.expired")
+DELIVERIES = (
+    "message.suppressed",
+    "message.sent",
+    "message.delivered",
+    "message.failed",
+    "message.clicked",
+    "recipient.opted_out",
+)
+EVENTS = (*TRADES, REFUND, *BEHAVIOURS, *BENEFITS, *DELIVERIES)
 """The events that a condition may name. A place in this tuple is the event's code in the columns of `people`."""
 
 MEASURES = ("count", "amount", "quantity", "items", "days")
