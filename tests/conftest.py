@@ -1,4 +1,4 @@
-"""Servers once a session, a fresh database a test."""
+"""Servers once a session, an empty database a test."""
 
 import itertools
 from collections.abc import AsyncIterator, Callable
@@ -11,9 +11,6 @@ import pytest
 from huitou_chassis import Service
 from tests import servers
 from tests.stage import Stage, prepare, stage
-
-_numbers = itertools.count(1)
-
 
 Stages = Callable[[str | Service], AbstractAsyncContextManager[Stage]]
 
@@ -35,16 +32,20 @@ async def kafka(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
 @pytest.fixture(scope="session")
 async def stages(postgres: str) -> Stages:
     """Opens a service, by its name or as it is, on a fresh database."""
-    prepared: set[str] = set()
+    free: dict[str, list[str]] = {}
+    numbers = itertools.count(1)
 
     @asynccontextmanager
     async def opened(service: str | Service) -> AsyncIterator[Stage]:
         found = _installed(service) if isinstance(service, str) else service
-        if found.name not in prepared:
-            await prepare(found, postgres)
-            prepared.add(found.name)
-        async with stage(found, postgres, f"test{next(_numbers)}") as ready:
+        names = free.setdefault(found.name, [])
+        if not names:
+            names.append(f"test{next(numbers)}")
+            await prepare(found, postgres, names[-1])
+        name = names.pop()
+        async with stage(found, postgres, name) as ready:
             yield ready
+        names.append(name)
 
     return opened
 

@@ -5,13 +5,12 @@ from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from datetime import datetime
 from typing import Any
 
-import asyncpg
 import httpx2
 from pydantic import SecretStr
 
 from huitou_chassis import Clock, Context, Record, Service, http, keys, migrations
 from huitou_chassis.batch import process
-from huitou_chassis.db import Database, database_url
+from huitou_chassis.db import Database
 from huitou_chassis.outbox import unpack
 from huitou_chassis.service import running
 from huitou_events import HEADERS, Event, decode, duration, micros, moment
@@ -126,7 +125,7 @@ class Stage:
 
 @asynccontextmanager
 async def stage(service: Service, server: str, name: str, **settings: Any) -> AsyncIterator[Stage]:
-    """The service on a fresh database made from the migrated template of its own, on the server."""
+    """The service on the migrated database of that name on the server, which is emptied afterwards."""
     made = service.settings(
         postgres=SecretStr(server),
         databases=name,
@@ -134,29 +133,26 @@ async def stage(service: Service, server: str, name: str, **settings: Any) -> As
         api_key=SecretStr(KEY),
         **settings,
     )
-    await _run(server, f'CREATE DATABASE "{made.database(service.name)}" TEMPLATE "template_{service.name}"')
-    try:
-        async with AsyncExitStack() as stack:
-            ctx = await stack.enter_async_context(running(service, made))
-            ctx.clock = clock = FrozenClock(make.NOW)
-            ctx.held = await stack.enter_async_context(service.holds(ctx) if service.holds else nullcontext())
-            transport = httpx2.ASGITransport(app=http.application(ctx), raise_app_exceptions=False)
-            headers = {"Authorization": f"Bearer {KEY}"}
-            client = httpx2.AsyncClient(transport=transport, base_url="http://test", headers=headers)
-            yield Stage(ctx, await stack.enter_async_context(client), clock)
-    finally:
-        await _run(server, f'DROP DATABASE "{made.database(service.name)}" WITH (FORCE)')
+    async with AsyncExitStack() as stack:
+        ctx = await stack.enter_async_context(running(service, made))
+        stack.push_async_callback(_empty, ctx.db)
+        ctx.clock = clock = FrozenClock(make.NOW)
+        ctx.held = await stack.enter_async_context(service.holds(ctx) if service.holds else nullcontext())
+        transport = httpx2.ASGITransport(app=http.application(ctx), raise_app_exceptions=False)
+        headers = {"Authorization": f"Bearer {KEY}"}
+        client = httpx2.AsyncClient(transport=transport, base_url="http://test", headers=headers)
+        yield Stage(ctx, await stack.enter_async_context(client), clock)
 
 
-async def prepare(service: Service, server: str) -> None:
-    """The template that stages of the service are copied from, and the key of the tests."""
-    await migrations.migrate(service, service.settings(postgres=SecretStr(server), databases="template"))
+async def prepare(service: Service, server: str, name: str) -> None:
+    """A migrated database for stages of the service, and the key of the tests."""
+    await migrations.migrate(service, service.settings(postgres=SecretStr(server), databases=name))
     await keys.ensure(server, KEY)
 
 
-async def _run(server: str, sql: str) -> None:
-    connection = await asyncpg.connect(database_url(server, "postgres"))
-    try:
-        await connection.execute(sql)
-    finally:
-        await connection.close()
+async def _empty(db: Database) -> None:
+    """Faster than a new database a test by a factor of ten."""
+    tables = await db.pool.fetch(
+        "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename NOT LIKE '%_version'"
+    )
+    await db.pool.execute(f"TRUNCATE {', '.join(row[0] for row in tables)} RESTART IDENTITY")

@@ -96,12 +96,8 @@ async def published(kafka: str, topic: str, count: int) -> list[Event[Any]]:
 @pytest.fixture
 async def database(postgres: str) -> AsyncIterator[str]:
     """The address of the worker's fresh database."""
-    await prepare(service, postgres)
-    server = await asyncpg.connect(postgres)
-    await server.execute('CREATE DATABASE "worker_tally" TEMPLATE "template_tally"')
+    await prepare(service, postgres, "worker")
     yield database_url(postgres, "worker_tally")
-    await server.execute('DROP DATABASE "worker_tally" WITH (FORCE)')
-    await server.close()
 
 
 async def test_a_worker_killed_at_every_step_counts_each_trade_once(
