@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,16 +28,16 @@ BACK_WITHIN = 5.0
 class Stream:
     """Trades of a shop, one after another, each published until the broker has it, and each of them twice."""
 
-    def __init__(self, platform: Platform, shop: str) -> None:
+    def __init__(self, platform: Platform, shop: str, now: datetime) -> None:
         self._platform = platform
         self._numbers = itertools.count(1)
+        self._time = now - timedelta(days=1)
         self.shop = shop
         self.published: Counter[str] = Counter()
 
     async def trade(self, customer: str) -> None:
         name = f"{customer}-{next(self._numbers)}"
-        time = await self._platform.now() - timedelta(days=1)
-        event = make.completed(customer=customer, shop=self.shop, trade=name, id=name, amount=100, time=time)
+        event = make.completed(customer=customer, shop=self.shop, trade=name, id=name, amount=100, time=self._time)
         await until(partial(self._sent, [event, event]), within=60)
         self.published[customer] += 1
 
@@ -76,7 +76,7 @@ class Stream:
 async def streaming(platform: Platform, shop: str) -> AsyncIterator[Stream]:
     """A stream that runs meanwhile; at the end everything published counts exactly once."""
     await shops.opened(platform, shop)
-    stream = Stream(platform, shop)
+    stream = Stream(platform, shop, await platform.now())
     stop = asyncio.Event()
     running = asyncio.create_task(stream.run(stop))
     try:
@@ -134,6 +134,7 @@ async def _stir(platform: Platform, shop: str, number: int) -> None:
 @pytest.mark.parametrize("server", ["kafka", "postgres"])
 async def test_a_killed_server_loses_nothing_and_the_stream_is_back_in_seconds(platform: Platform, server: str) -> None:
     async with streaming(platform, f"kill-{server}") as stream:
+        await stream.until_taken()
         for _ in range(2):
             platform.kill(server)
             await until(lambda: _accepts(platform, server), within=60)
