@@ -29,13 +29,7 @@ class Paged(BaseModel, Generic[T]):
 class PageRequest:
     """Which page is asked for: `limit` rows that come after the key `after` (None: from the start)."""
 
-    def __init__(
-        self,
-        cursor: Annotated[
-            str | None, Query(max_length=LONGEST_CURSOR, description="next_cursor of the page before")
-        ] = None,
-        limit: Annotated[int, Query(ge=1, le=MOST)] = USUAL,
-    ) -> None:
+    def __init__(self, cursor: str | None, limit: int) -> None:
         self.limit = limit
         self.after = _decoded(cursor) if cursor is not None else None
 
@@ -56,7 +50,16 @@ class PageRequest:
         return Paged[Any](items=[item(row) for row in page], next_cursor=_encoded(key(page[-1])) if more else None)
 
 
-Page = Annotated[PageRequest, Depends(PageRequest)]
+async def _page(
+    cursor: Annotated[
+        str | None, Query(max_length=LONGEST_CURSOR, description="next_cursor of the page before")
+    ] = None,
+    limit: Annotated[int, Query(ge=1, le=MOST)] = USUAL,
+) -> PageRequest:
+    return PageRequest(cursor, limit)
+
+
+Page = Annotated[PageRequest, Depends(_page)]
 
 
 def _encoded(key: list[Any]) -> str:

@@ -30,23 +30,28 @@ _ESCAPES = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 Endpoint = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
-def _ctx(request: Request) -> Context:
+def context(request: Request) -> Context:
     ctx: Context = request.app.state.ctx
     return ctx
 
 
-def _tx(request: Request) -> Tx:
+# Asynchronous, all of them: FastAPI sends a plain function through a thread, which costs more than the call.
+async def _ctx(request: Request) -> Context:
+    return context(request)
+
+
+async def _tx(request: Request) -> Tx:
     tx: Tx = request.state.tx
     return tx
 
 
-def _caller(request: Request) -> KeyHolder:
+async def _caller(request: Request) -> KeyHolder:
     caller: KeyHolder = request.state.caller
     return caller
 
 
-def _held(request: Request) -> Any:
-    return _ctx(request).held
+async def _held(request: Request) -> Any:
+    return context(request).held
 
 
 Ctx = Annotated[Context, Depends(_ctx)]
@@ -61,7 +66,7 @@ async def authenticate(request: Request) -> KeyHolder:
     scheme, _, key = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not key.strip():
         raise Unauthenticated("send `Authorization: Bearer KEY`; `huitou keys create` makes a key")
-    caller = await _ctx(request).keys.caller(key.strip())
+    caller = await context(request).keys.caller(key.strip())
     if caller is None:
         raise Unauthenticated("this key does not exist or was revoked; `huitou keys list` shows the keys in use")
     return caller
@@ -147,7 +152,7 @@ async def _in_transaction(request: Request, endpoint: Endpoint, body: bytes) -> 
 
 async def _once(request: Request, endpoint: Endpoint, body: bytes) -> Response:
     key = request.headers.get("idempotency-key") if request.method == "POST" else None
-    async with _ctx(request).db.transaction() as tx:
+    async with context(request).db.transaction() as tx:
         request.state.tx = tx
         if key is None:
             return await endpoint(request)
