@@ -29,7 +29,11 @@ def person_of(customer: Customer) -> Person:
 def crowd_of(rng: random.Random) -> tuple[list[Customer], People, list[int]]:
     zone = ZoneInfo(rng.choice(ZONES))
     crowd = [chance.customer(rng, zone) for _ in range(15)]
-    at = [rng.choice([NOW, NOW - rng.randint(0, 20 * DAY), chance.when(rng)]) for _ in crowd]
+    if rng.random() < 0.4:
+        # After everything that happens, where conditions that only count are told by the k-th latest event.
+        at = [NOW + rng.randint(6, 40) * DAY for _ in crowd]
+    else:
+        at = [rng.choice([NOW, NOW - rng.randint(0, 20 * DAY), chance.when(rng)]) for _ in crowd]
     return crowd, People.of([person_of(one) for one in crowd], zone), at
 
 
@@ -108,6 +112,13 @@ def test_the_end_of_a_window_is_the_moment_the_event_is_that_old() -> None:
     assert outcome({"event": "cart.added", "within": "1d"}, cart("i", NOW - DAY)) == (False, NEVER)
     assert outcome({"event": "cart.added", "between": ["10d", "3d"]}, cart("i", NOW - 3 * DAY)) == (True, NOW + 7 * DAY)
     assert outcome({"event": "cart.added", "between": ["10d", "3d"]}, cart("i", NOW)) == (False, NOW + 3 * DAY)
+
+
+def test_moments_may_lie_ages_ahead() -> None:
+    added = [cart("i", NOW - number * DAY) for number in range(3)]
+    rule = {"event": "cart.added", "quantity": {"at_least": 2}, "within": "2900000d"}
+    assert outcome(rule, *added) == (True, NOW + 2_899_999 * DAY)
+    assert outcome({"attribute": "age", "at_least": 1}, *added) == (False, NEVER)
 
 
 def test_an_event_in_the_future_is_a_next_moment() -> None:

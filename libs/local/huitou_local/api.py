@@ -56,7 +56,7 @@ class Api:
     async def _followed(self, url: str, params: Mapping[str, str]) -> AsyncIterator[Any]:
         cursor: dict[str, str] = {}
         while True:
-            asked = {"limit": LARGEST_PAGE, **params, **cursor}
+            asked = {"limit": str(LARGEST_PAGE), **params, **cursor}
             page = checked(await self._client.get(url, params=asked))
             for item in page["items"]:
                 yield item
