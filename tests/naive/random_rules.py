@@ -66,12 +66,13 @@ def attributes(draw: st.DrawFn, anchor: datetime) -> Rule:
         return {"attribute": name, "is": draw(st.booleans())}
     if name in TEXTS:
         return {"attribute": name, "in": draw(some(TEXTS[name]))}
-    values: st.SearchStrategy[Any] = times(anchor).map(rfc3339) if name in DATES else st.sampled_from(NUMBERS[name])
+    values: st.SearchStrategy[Any] = times(anchor) if name in DATES else st.sampled_from(NUMBERS[name])
+    written = rfc3339 if name in DATES else int
     if name in NUMBERS and draw(st.integers(0, 3)) == 0:
         return {"attribute": name, "in": draw(some(NUMBERS[name]))}
     if draw(st.booleans()):
-        return {"attribute": name, draw(st.sampled_from(["at_least", "at_most"])): draw(values)}
-    return {"attribute": name, "between": sorted([draw(values), draw(values)])}
+        return {"attribute": name, draw(st.sampled_from(["at_least", "at_most"])): written(draw(values))}
+    return {"attribute": name, "between": [written(one) for one in sorted([draw(values), draw(values)])]}
 
 
 @st.composite

@@ -15,10 +15,9 @@ from huitou_events import micros
 from huitou_local.ports import free
 from notify_svc.main import service
 from tests import make
-from tests.conftest import Stages
 from tests.notify.program import running
 from tests.notify.world import TOKEN, Desk, World
-from tests.stage import Stage, stage
+from tests.stage import Stage, prepare, stage
 from tests.waiting import until
 
 _numbers = itertools.count(1)
@@ -41,10 +40,9 @@ async def desk(operator_url: str) -> AsyncIterator[Desk]:
 
 
 @pytest.fixture(scope="session")
-async def served(stages: Stages, postgres: str, operator_url: str) -> AsyncIterator[Stage]:
+async def served(postgres: str, operator_url: str) -> AsyncIterator[Stage]:
     """notify-svc that sends to the operator and is called back by it."""
-    async with stages("notify"):
-        pass  # makes the template database that the stage below is copied from
+    await prepare(service, postgres, "notify_served")
     port = free()
     settings: dict[str, Any] = {
         "sms_url": operator_url,

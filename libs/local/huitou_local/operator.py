@@ -202,10 +202,7 @@ def add_desk(app: FastAPI) -> None:
         limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     ) -> dict[str, Any]:
         found = operator.store.page(to=to, after=cursor, limit=limit + 1)
-        items = [
-            {"id": str(m.id), "job_id": m.job_id, "to": m.recipient, "text": m.text, "received_at": m.received_at}
-            for m in found[:limit]
-        ]
+        items = [_shown(message) for message in found[:limit]]
         return {"items": items, "next_cursor": items[-1]["id"] if len(found) > limit else None}
 
     @app.post("/replies", status_code=202)
@@ -232,6 +229,17 @@ def add_desk(app: FastAPI) -> None:
     @app.get("/healthz")
     async def healthz() -> dict[str, str]:
         return {"status": "ok"}
+
+
+def _shown(message: Stored) -> dict[str, str]:
+    """As the contract has it, with the id in text."""
+    return {
+        "id": str(message.id),
+        "job_id": message.job_id,
+        "to": message.recipient,
+        "text": message.text,
+        "received_at": message.received_at,
+    }
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ from datetime import datetime
 import huitou_events as events
 from campaign_svc.discounts import FixedPrice, Kind, Off
 from campaign_svc.models import Coupon
-from campaign_svc.terms import CouponTerms
+from campaign_svc.terms import CouponTerms, ValidityTerms
 from huitou_chassis import NotFound, Tx
 from huitou_events import CouponDefined, Validity, micros
 from huitou_events.event import new_id
@@ -54,15 +54,7 @@ async def define(tx: Tx, shop: str, terms: CouponTerms) -> Coupon:
         coupon.valid_days,
         coupon.created_us,
     )
-    defined = CouponDefined(
-        coupon_id=coupon.id,
-        name=coupon.name,
-        kind=_said(coupon.kind),
-        stock=coupon.stock,
-        per_customer=coupon.per_customer,
-        validity=Validity(from_=terms.validity.from_, until=terms.validity.until, days=terms.validity.days),
-    )
-    tx.emit(defined, shop=shop, because=f"coupon {coupon.id} defined")
+    tx.emit(_defined(coupon, terms.validity), shop=shop, because=f"coupon {coupon.id} defined")
     return coupon
 
 
@@ -101,6 +93,17 @@ async def kinds(tx: Tx, keys: Iterable[Key]) -> dict[Key, Kind]:
 
 def _micros(time: datetime | None) -> int | None:
     return None if time is None else micros(time)
+
+
+def _defined(coupon: Coupon, validity: ValidityTerms) -> CouponDefined:
+    return CouponDefined(
+        coupon_id=coupon.id,
+        name=coupon.name,
+        kind=_said(coupon.kind),
+        stock=coupon.stock,
+        per_customer=coupon.per_customer,
+        validity=Validity(from_=validity.from_, until=validity.until, days=validity.days),
+    )
 
 
 def _said(kind: Kind) -> events.Off | events.Percent | events.FixedPrice:

@@ -9,8 +9,8 @@ from pydantic import Field, StringConstraints, model_validator
 from huitou_chassis import Invalid, Model, NotFound, Page, Paged, Router, ShopId, Time, Transaction
 from huitou_events import Id, micros, moment
 from notify_svc import deliveries, forecast, opt_outs, phones, policy, posters
-from notify_svc.deliveries import State
 from notify_svc.forecast import Forecast
+from notify_svc.messages import State
 from notify_svc.policy import PolicyBody, PolicyOut
 
 router = Router(tags=["messages"])

@@ -8,8 +8,8 @@ from huitou_chassis import Tx
 from notify_svc import decisions, deliveries, policy, recipients
 from notify_svc.channels.operator import NAME, Sms
 from notify_svc.decisions import Circumstances
-from notify_svc.deliveries import Change, Message, State
 from notify_svc.eligibility import last_decision
+from notify_svc.messages import Change, Message, State, stored
 from notify_svc.phones import read as read_phone
 from notify_svc.recipients import Recipient
 from notify_svc.schedule import Held, Policy
@@ -45,7 +45,7 @@ async def take(tx: Tx, *, limit: int) -> Batch:
     if not due:
         return Batch(0, [])
     people = await recipients.load(tx, {(row["shop_id"], row["customer_id"]) for row in due if row["customer_id"]})
-    messages = [deliveries.stored(row) for row in await locked(tx, due)]
+    messages = [stored(row) for row in await locked(tx, due)]
     circumstances = await decisions.look(tx, messages, people)
     claims: list[Claim] = []
     changes: list[Change] = []

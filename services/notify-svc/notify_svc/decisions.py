@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from huitou_chassis import Shop, Tx
 from huitou_events import Event, MessageRequested, MessageScheduled, MessageSuppressed, moment
 from notify_svc import deliveries, plans, recipients, signals, templates, texts
-from notify_svc.deliveries import Change, Message, asked_for
 from notify_svc.eligibility import first_decision, objection
+from notify_svc.messages import Change, Message, asked_for
 from notify_svc.recipients import Recipient, Who
 from notify_svc.schedule import Held
 from notify_svc.send_time import Habit, Rhythm, habit

@@ -10,24 +10,20 @@ Whoever changes rows of known customers locks the customers first, so that two t
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 from huitou_chassis import Tx
 from huitou_events import (
-    Event,
     MessageDelivered,
     MessageFailed,
-    MessageRequested,
     MessageScheduled,
     MessageSent,
     MessageSuppressed,
-    micros,
     moment,
 )
 from huitou_events.notify import Delivery as DeliveryFact
+from notify_svc.messages import Change, Message, State, stored
 
-State: TypeAlias = Literal["scheduled", "retrying", "sending", "unknown", "sent", "delivered", "failed", "suppressed"]
 WAITING: tuple[State, ...] = ("scheduled", "retrying")
 SAID: dict[State, type[DeliveryFact]] = {
     "scheduled": MessageScheduled,
@@ -36,87 +32,6 @@ SAID: dict[State, type[DeliveryFact]] = {
     "delivered": MessageDelivered,
     "failed": MessageFailed,
 }
-
-
-@dataclass(frozen=True)
-class Message:
-    """One message asked for; `until_us` bounds the planning, `expires_us` also the sending; the latter is excluded."""
-
-    shop: str
-    job_id: str
-    customer_id: str
-    plan_id: str
-    channel: str
-    purpose: str
-    template_id: str | None
-    kind: str
-    requested_us: int
-    variables: dict[str, str] = field(default_factory=dict)
-    coupon_code: str | None = None
-    poster: dict[str, Any] | None = None
-    from_us: int | None = None
-    until_us: int | None = None
-    expires_us: int | None = None
-    priority: int = 0
-    state: State = "scheduled"
-    at_us: int | None = None
-    attempts: int = 0
-    phone: bytes | None = None
-
-    @property
-    def who(self) -> tuple[str, str]:
-        return self.shop, self.customer_id
-
-    @property
-    def key(self) -> tuple[str, str]:
-        return self.shop, self.job_id
-
-    @property
-    def counted(self) -> bool:
-        """Whether cap and gap apply."""
-        return self.channel == "sms" and self.purpose == "marketing"
-
-
-@dataclass(frozen=True)
-class Change:
-    """A message's next state; `sent` is when it left, None leaves that as it is."""
-
-    shop: str
-    job_id: str
-    state: State
-    reason: str | None = None
-    at_us: int | None = None
-    sent_us: int | None = None
-    parts: int | None = None
-    masked: str | None = None
-    provider: str | None = None
-    provider_id: str | None = None
-    pause_s: float | None = None
-    """Real seconds until the message is looked at again."""
-    attempted: bool = False
-
-
-def asked_for(event: Event[MessageRequested]) -> Message:
-    said, timing = event.data, event.data.timing
-    asked = timing.at if timing.kind == "at" else timing.from_
-    return Message(
-        shop=event.shop,
-        job_id=said.job_id,
-        customer_id=said.customer_id,
-        plan_id=said.plan_id,
-        channel=said.channel,
-        purpose=said.purpose,
-        template_id=said.template_id,
-        kind=timing.kind,
-        requested_us=event.us,
-        variables=dict(said.variables),
-        coupon_code=said.coupon_code,
-        poster=said.poster.model_dump() if said.poster else None,
-        from_us=micros(asked) if asked else None,
-        until_us=micros(timing.until) if timing.until else None,
-        expires_us=micros(said.expires_at) if said.expires_at else None,
-        priority=said.priority,
-    )
 
 
 COLUMNS = (
@@ -154,6 +69,37 @@ def entry(tx: Tx, change: Change) -> dict[str, Any]:
     return {name: value for name, value in said.items() if value is not None}
 
 
+CHANGE = """
+WITH next AS (
+    SELECT * FROM jsonb_to_recordset($1) AS said (shop text, job_id text, state text, reason text, at_us bigint,
+        sent_us bigint, parts smallint, masked text, provider text, provider_id text, pause_s float8,
+        attempted boolean, entry jsonb, attempts integer)
+), held AS (
+    SELECT delivery.shop_id, delivery.job_id FROM delivery JOIN next
+        ON delivery.shop_id = next.shop AND delivery.job_id = next.job_id
+    WHERE delivery.state = ANY($2::text[]) AND (next.attempts IS NULL OR next.attempts = delivery.attempts)
+    ORDER BY delivery.shop_id, delivery.job_id FOR UPDATE OF delivery
+)
+UPDATE delivery SET
+    state = next.state,
+    reason = next.reason,
+    at_us = coalesce(next.at_us, delivery.at_us),
+    sent_us = CASE WHEN next.state IN ('scheduled', 'retrying', 'suppressed') THEN NULL
+        ELSE coalesce(next.sent_us, delivery.sent_us) END,
+    delivered_us = CASE WHEN next.state = 'delivered' THEN $3 ELSE delivery.delivered_us END,
+    parts = coalesce(next.parts, delivery.parts),
+    masked = coalesce(next.masked, delivery.masked),
+    provider = coalesce(next.provider, delivery.provider),
+    provider_id = coalesce(next.provider_id, delivery.provider_id),
+    attempts = delivery.attempts + next.attempted::integer,
+    wake = clock_timestamp() + make_interval(secs => next.pause_s),
+    history = delivery.history || next.entry
+FROM next JOIN held ON held.shop_id = next.shop AND held.job_id = next.job_id
+WHERE delivery.shop_id = held.shop_id AND delivery.job_id = held.job_id
+RETURNING delivery.*
+"""
+
+
 async def change(
     tx: Tx, changes: Sequence[Change], *, seen: Sequence[State], attempts: Sequence[int] | None = None
 ) -> list[tuple[str, str]]:
@@ -167,40 +113,7 @@ async def change(
     ]
     if not rows:
         return []
-    done = await tx.fetch(
-        """
-        WITH next AS (
-            SELECT * FROM jsonb_to_recordset($1) AS said (shop text, job_id text, state text, reason text, at_us bigint,
-                sent_us bigint, parts smallint, masked text, provider text, provider_id text, pause_s float8,
-                attempted boolean, entry jsonb, attempts integer)
-        ), held AS (
-            SELECT delivery.shop_id, delivery.job_id FROM delivery JOIN next
-                ON delivery.shop_id = next.shop AND delivery.job_id = next.job_id
-            WHERE delivery.state = ANY($2::text[]) AND (next.attempts IS NULL OR next.attempts = delivery.attempts)
-            ORDER BY delivery.shop_id, delivery.job_id FOR UPDATE OF delivery
-        )
-        UPDATE delivery SET
-            state = next.state,
-            reason = next.reason,
-            at_us = coalesce(next.at_us, delivery.at_us),
-            sent_us = CASE WHEN next.state IN ('scheduled', 'retrying', 'suppressed') THEN NULL
-                ELSE coalesce(next.sent_us, delivery.sent_us) END,
-            delivered_us = CASE WHEN next.state = 'delivered' THEN $3 ELSE delivery.delivered_us END,
-            parts = coalesce(next.parts, delivery.parts),
-            masked = coalesce(next.masked, delivery.masked),
-            provider = coalesce(next.provider, delivery.provider),
-            provider_id = coalesce(next.provider_id, delivery.provider_id),
-            attempts = delivery.attempts + next.attempted::integer,
-            wake = clock_timestamp() + make_interval(secs => next.pause_s),
-            history = delivery.history || next.entry
-        FROM next JOIN held ON held.shop_id = next.shop AND held.job_id = next.job_id
-        WHERE delivery.shop_id = held.shop_id AND delivery.job_id = held.job_id
-        RETURNING delivery.*
-        """,
-        rows,
-        list(seen),
-        tx.us,
-    )
+    done = await tx.fetch(CHANGE, rows, list(seen), tx.us)
     for row in done:
         say(tx, row)
     return [(row["shop_id"], row["job_id"]) for row in done]
@@ -247,12 +160,6 @@ async def found(tx: Tx, column: str, keys: Sequence[tuple[str, str]]) -> list[Me
         [name for _, name in keys],
     )
     return [stored(row) for row in rows]
-
-
-def stored(row: Any) -> Message:
-    """A message from its row; the moment it was asked for is in its decision already."""
-    names = Message.__dataclass_fields__.keys() - {"shop", "from_us"}
-    return Message(shop=row["shop_id"], **{name: row[name] for name in names})
 
 
 async def listed(

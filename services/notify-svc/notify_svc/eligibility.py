@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
-from notify_svc.deliveries import Message
+from notify_svc.messages import Message
 from notify_svc.recipients import Recipient
 from notify_svc.schedule import DAY, Decision, Held, Placed, Policy, Span, place
 from notify_svc.send_time import Habit, best_moment

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from huitou_chassis import Tx
 from huitou_events import RecipientOptedOut
 from notify_svc import deliveries, preferences
-from notify_svc.deliveries import WAITING, Change
+from notify_svc.deliveries import WAITING
+from notify_svc.messages import Change
 from notify_svc.phones import Phone
 
 WORDS = frozenset({"t", "td", "n", "r", "退订", "回t", "回t退订", "t退订", "stop", "unsubscribe"})

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Sequence
 from huitou_chassis import Tx
 from huitou_events import Event, MessageCancelled, PlanEnded
 from notify_svc import deliveries
-from notify_svc.deliveries import WAITING, Change
+from notify_svc.deliveries import WAITING
+from notify_svc.messages import Change
 
 
 async def end(events: Sequence[Event[PlanEnded]], tx: Tx) -> None:

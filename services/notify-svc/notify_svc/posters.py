@@ -6,7 +6,7 @@ from typing import Any
 from huitou_chassis import Tx
 from huitou_events import Event, MessageClicked, PosterClicked, PosterShown
 from notify_svc import deliveries
-from notify_svc.deliveries import Change
+from notify_svc.messages import Change
 
 ON_SHOW = """
     SELECT * FROM delivery

@@ -13,7 +13,7 @@ from huitou_chassis.errors import Unauthenticated
 from huitou_events import Id
 from notify_svc import deliveries, opt_outs, phones
 from notify_svc.channels.operator import NAME
-from notify_svc.deliveries import Change, State
+from notify_svc.messages import Change, State
 from notify_svc.settings import settings_of
 
 WINDOW_S = 300

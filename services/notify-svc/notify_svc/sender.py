@@ -18,7 +18,7 @@ from notify_svc import claims, deliveries
 from notify_svc.channels.operator import NAME, Operator
 from notify_svc.channels.outcome import Busy, Missing, Outcome, Refused, Sent, Unclear
 from notify_svc.claims import Claim
-from notify_svc.deliveries import Change, State
+from notify_svc.messages import Change, State
 from notify_svc.settings import Settings, settings_of
 
 BATCH = 100

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from huitou_chassis import Conflict, Invalid, Problem, Tx
 from notify_svc import deliveries, opt_outs, phones, policy, texts
-from notify_svc.deliveries import Change, Message
+from notify_svc.messages import Change, Message
 from notify_svc.phones import Phone
 from notify_svc.schedule import DAY, Policy
 from notify_svc.templates import Template
