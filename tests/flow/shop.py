@@ -6,6 +6,7 @@ from typing import Any
 from huitou_events import Consent, Event, Line
 from tests import make
 from tests.flow.platform import Platform, noon_zone
+from tests.waiting import until
 
 PROGRAMME = {
     "tiers": [
@@ -31,6 +32,12 @@ async def opened(platform: Platform, shop: str) -> str:
     answer = await platform.call("POST", "segment", shop, "/audiences", json={"name": "win-back", "rule": WIN_BACK})
     assert answer.status_code == 201, answer.text
     audience: str = answer.json()["id"]
+
+    async def live() -> bool:
+        found = await platform.call("GET", "segment", shop, f"/audiences/{audience}")
+        return bool(found.json()["state"] == "live")
+
+    await until(live)
     return audience
 
 
