@@ -8,7 +8,7 @@ from typing import Any
 import asyncpg
 import httpx2
 
-from bench.servers import KEY, SHOP, Servers, migrated, servers, service
+from bench.servers import KEY, SHOP, Say, Servers, migrated, servers, service
 
 CLIENTS = 64
 CLAIMS = 20_000
@@ -96,14 +96,14 @@ def _line(what: str, found: tuple[float, list[float]], base: float) -> str:
     return f"{what:<26} {rate:>8,.0f} claims/s   p50 {p50:.0f} ms   p99 {p99:.0f} ms   ratio {rate / base:.2f}"
 
 
-async def main() -> None:
+async def main(say: Say) -> None:
     async with servers() as running:
-        await _measure(running)
+        await _measure(running, say)
 
 
-async def _measure(running: Servers) -> None:
+async def _measure(running: Servers, say: Say) -> None:
     await migrated("campaign", running)
     base = await plain(running.postgres)
-    print(_line("plain UPDATE", base, base[0]), flush=True)
+    say(_line("plain UPDATE", base, base[0]))
     async with service(running, "campaign") as campaign:
-        print(_line("claims through the API", await claimed(campaign), base[0]), flush=True)
+        say(_line("claims through the API", await claimed(campaign), base[0]))

@@ -8,7 +8,7 @@ from typing import Any
 import httpx2
 from aiokafka import AIOKafkaProducer
 
-from bench.servers import SHOP, migrated, servers, service
+from bench.servers import SHOP, Say, migrated, servers, service
 from bench.shop import make_audiences
 from huitou_events import HEADERS, CartAdded, Event
 
@@ -19,7 +19,7 @@ AUDIENCES = 20
 RULE = {"event": "cart.added", "within": "30d"}
 
 
-async def main() -> None:
+async def main(say: Say) -> None:
     async with servers() as running:
         await migrated("segment", running)
         async with service(running, "segment") as segment:

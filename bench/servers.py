@@ -4,11 +4,12 @@ import asyncio
 import os
 import sys
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
+from typing import TypeAlias
 
 import httpx2
 from pydantic import SecretStr
@@ -21,6 +22,9 @@ from huitou_local.postgres import EmbeddedPostgres
 SHOP = "bench"
 KEY = "huitou_bench_key"
 SECRET = "a secret of the benchmarks"
+
+Say: TypeAlias = Callable[[str], None]
+"""Where a benchmark puts its lines."""
 
 
 @dataclass(frozen=True)

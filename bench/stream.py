@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from bench.floor import BATCH, TOPIC, floor
-from bench.servers import SHOP, Servers, migrated, process, servers, service
+from bench.servers import SHOP, Say, Servers, migrated, process, servers, service
 from bench.shop import make_audiences, make_programme
 from huitou_events import HEADERS, Event, Line, TradeCompleted, TradePaid
 
@@ -73,7 +73,7 @@ async def _progress(kafka: str, group: str, topic: str) -> AsyncIterator[int]:
         await admin.close()
 
 
-async def main() -> None:
+async def main(say: Say) -> None:
     async with servers() as running:
         await migrated("loyalty", running)
         await migrated("segment", running)
@@ -81,11 +81,11 @@ async def main() -> None:
             await make_programme(loyalty)
         async with service(running, "segment") as segment:
             await make_audiences(segment, AUDIENCES)
-        print(f"publishing {EVENTS:,} trade events of {CUSTOMERS:,} customers", flush=True)
+        say(f"publishing {EVENTS:,} trade events of {CUSTOMERS:,} customers")
         await publish(running.kafka, [trade(number) for number in range(EVENTS)])
         base = await floor(running, EVENTS)
-        print(f"floor                      {base:>8,.0f} events/s", flush=True)
+        say(f"floor                      {base:>8,.0f} events/s")
         for name in ("segment", "loyalty"):
             reached = await rate(running, name, TOPIC, EVENTS)
             what = f"{name} ({AUDIENCES} audiences)" if name == "segment" else name
-            print(f"{what:<26} {reached:>8,.0f} events/s   ratio {reached / base:.2f}", flush=True)
+            say(f"{what:<26} {reached:>8,.0f} events/s   ratio {reached / base:.2f}")

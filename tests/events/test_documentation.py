@@ -1,11 +1,14 @@
-"""docs/events.md, held against the code."""
+"""docs/events.md and the example of the README, held against the code."""
 
 import re
 from pathlib import Path
 
+import pytest
+
 from huitou_events import CATALOGUE, TOPICS
 
-PAGE = (Path(__file__).parents[2] / "docs" / "events.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "events.md").read_text(encoding="utf-8")
 
 
 def test_the_page_names_every_topic_with_its_publisher_and_types() -> None:
@@ -19,8 +22,10 @@ def test_the_page_names_every_topic_with_its_publisher_and_types() -> None:
     }
 
 
-def test_the_example_makes_an_event_that_can_be_sent() -> None:
-    code = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)[0].splitlines()
+@pytest.mark.parametrize("page", ["docs/events.md", "README.md"])
+def test_the_example_makes_an_event_that_can_be_sent(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    code = re.findall(r"```python\n(.*?)```", text, re.DOTALL)[0].splitlines()
     assert len(code) == 5
     names: dict[str, object] = {}
     imports = "from datetime import UTC, datetime\nfrom huitou_events import *\n"
