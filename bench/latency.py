@@ -34,9 +34,7 @@ async def main(say: Say) -> None:
             finally:
                 await producer.stop()
     p50, p99 = (seconds[int(len(seconds) * share)] * 1000 for share in (0.5, 0.99))
-    print(
-        f"visible after   p50 {p50:.0f} ms   p99 {p99:.0f} ms   ({len(seconds)} watched at {RATE} events/s)", flush=True
-    )
+    say(f"visible after   p50 {p50:.0f} ms   p99 {p99:.0f} ms   ({len(seconds)} watched at {RATE} events/s)")
 
 
 async def _stream(producer: AIOKafkaProducer, segment: httpx2.AsyncClient, audience: str) -> list[float]:

@@ -10,8 +10,8 @@ PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 HEAD = """# Benchmarks
 
 Written by `make bench`; each section names the command that writes it anew alone. Kafka and PostgreSQL run beside what
-is measured, on the same cores and durable as in production, so a figure is to be read as plus or minus 30 %; the ratio to
-the floor of the same run is what counts.
+is measured, on the same cores and durable as in production, so a figure is to be read as plus or minus 30 %; what
+counts is the ratio to the floor of the same run.
 """
 
 

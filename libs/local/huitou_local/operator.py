@@ -7,7 +7,8 @@
     PUT  /behaviour {fail, times, receipt_after}                 how the next messages are treated
     GET  /                                                       the messages as a page
 
-Numbers that end in a key of MAGIC are always treated so. It listens on this machine only.
+Numbers that end in a key of MAGIC are always treated so. It listens on this machine only. `received_at` is by the clock
+of the domain, so that a message is seen to come at an hour at which messages may come; receipts follow in real time.
 """
 
 import argparse
@@ -27,6 +28,7 @@ from fastapi import Depends, FastAPI, Header, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from huitou_chassis import Clock
 from huitou_local.operator_callbacks import Callbacks
 from huitou_local.operator_page import page
 from huitou_local.operator_store import Store, Stored
@@ -95,9 +97,10 @@ class ReplyIn(Body):
 class Operator:
     """The state of one operator while it runs."""
 
-    def __init__(self, store: Store, token: str) -> None:
+    def __init__(self, store: Store, token: str, clock: Clock) -> None:
         self.store = store
         self.token = token
+        self.clock = clock
         self.callbacks = Callbacks(store, token)
         self.behaviour = Behaviour()
 
@@ -118,18 +121,25 @@ class Operator:
         due = None if failure == "no-receipt" else time.time() + random.uniform(*self.behaviour.receipt_after)
         status = {"undelivered": "undelivered", "duplicate-receipt": "duplicate"}.get(failure or "", "delivered")
         taken = self.store.take(
-            key=sms.key, job_id=sms.job_id, to=sms.to, text=sms.text, callback=sms.callback, status=status, due=due
+            key=sms.key,
+            job_id=sms.job_id,
+            to=sms.to,
+            text=sms.text,
+            callback=sms.callback,
+            at=self.clock.now(),
+            status=status,
+            due=due,
         )
         self.callbacks.wake()
         return taken
 
 
-def application(folder: Path, token: str) -> FastAPI:
-    """The operator, with its messages in `folder`."""
+def application(folder: Path, token: str, clock: Clock) -> FastAPI:
+    """The operator, with its messages in `folder`; it lives at the time of those who write through it."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        app.state.operator = operator = Operator(Store(folder), token)
+        app.state.operator = operator = Operator(Store(folder), token, clock)
         calling = asyncio.create_task(operator.callbacks.run())
         try:
             yield
@@ -243,14 +253,15 @@ def _shown(message: Stored) -> dict[str, str]:
 
 
 def main() -> None:
-    """`python -m huitou_local.operator --port N --data DIR`, with HUITOU_SMS_TOKEN in the environment."""
+    """`python -m huitou_local.operator --port N --data DIR`, with HUITOU_SMS_TOKEN and HUITOU_DEV_CLOCK set."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--data", type=Path, required=True)
     args = parser.parse_args()
     token = os.environ.get("HUITOU_SMS_TOKEN", "")
+    file = os.environ.get("HUITOU_DEV_CLOCK")
     uvicorn.run(
-        application(args.data, token),
+        application(args.data, token, Clock(Path(file) if file else None)),
         host="127.0.0.1",
         port=args.port,
         log_level="warning",

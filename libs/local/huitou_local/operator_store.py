@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 SCHEMA = """
@@ -51,15 +51,15 @@ class Store:
         self._db.executescript(SCHEMA)
 
     def take(
-        self, *, key: str, job_id: str, to: str, text: str, callback: str, status: str, due: float | None
+        self, *, key: str, job_id: str, to: str, text: str, callback: str, at: datetime, status: str, due: float | None
     ) -> Stored:
-        """Keeps the message, once for each key; answers the one that is kept."""
+        """Keeps the message that came at a moment, once for each key; answers the one that is kept."""
         self._db.execute(
             """
             INSERT INTO message (key, job_id, recipient, text, callback, received_at, status, due)
             VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
             """,
-            (key, job_id, to, text, callback, datetime.now(UTC).isoformat().replace("+00:00", "Z"), status, due),
+            (key, job_id, to, text, callback, at.isoformat().replace("+00:00", "Z"), status, due),
         )
         (found,) = self._read("WHERE key = ?", (key,))
         return found
