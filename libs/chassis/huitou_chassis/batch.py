@@ -13,14 +13,15 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
+from typing import Any, TypeAlias
 
 import asyncpg
 import structlog
 
-from huitou_chassis import inbox, telemetry
+from huitou_chassis import fencing, inbox, telemetry
 from huitou_chassis.db import Tx
 from huitou_chassis.errors import Reject
+from huitou_chassis.fencing import Epochs, Fenced
 from huitou_chassis.outbox import Message
 from huitou_chassis.service import Context, Handler
 from huitou_events import Event, Undecodable, decode, micros
@@ -28,6 +29,7 @@ from huitou_events import Event, Undecodable, decode, micros
 AHEAD_US = 400 * 86_400 * 1_000_000
 ATTEMPTS = 5
 LONGEST_PAUSE = 0.5
+NO_EPOCHS: Epochs = {}
 TRANSIENT = (
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
@@ -63,17 +65,26 @@ class Refusal:
     detail: str
 
 
-async def process(ctx: Context, records: Sequence[Record]) -> None:
-    """Takes the records for good; returns when that is committed. Raises only what cannot be helped by trying again."""
+Taken: TypeAlias = list[tuple[Record, Event[Any]]]
+"""Records with the events that they hold."""
+
+
+async def process(ctx: Context, records: Sequence[Record], epochs: Epochs = NO_EPOCHS) -> None:
+    """Takes the records for good; returns when that is committed. Raises only what cannot be helped by trying again.
+
+    Fenced if one of the partitions in `epochs` has been given to another worker: then nothing was written.
+    """
     events, refusals = _understood(ctx, records)
-    await _attempt(ctx, events, refusals)
+    await _attempt(ctx, events, refusals, epochs)
 
 
-async def _attempt(ctx: Context, events: list[tuple[Record, Event[Any]]], refusals: list[Refusal]) -> None:
+async def _attempt(ctx: Context, events: Taken, refusals: list[Refusal], epochs: Epochs) -> None:
     failed = 0
     while True:
         try:
-            return await _take(ctx, events, refusals)
+            return await _take(ctx, events, refusals, epochs)
+        except Fenced:
+            raise
         except TRANSIENT as error:
             log.warning("batch is tried again", error=type(error).__name__, records=len(events))
             await asyncio.sleep(min(LONGEST_PAUSE, 0.05 * 2 ** min(failed, 6)))
@@ -81,8 +92,8 @@ async def _attempt(ctx: Context, events: list[tuple[Record, Event[Any]]], refusa
         except Exception as error:
             if len(events) > 1:
                 half = len(events) // 2
-                await _attempt(ctx, events[:half], refusals)
-                return await _attempt(ctx, events[half:], [])
+                await _attempt(ctx, events[:half], refusals, epochs)
+                return await _attempt(ctx, events[half:], [], epochs)
             refused = _refusal(events, error)
             if refused is None:
                 failed += 1
@@ -93,7 +104,7 @@ async def _attempt(ctx: Context, events: list[tuple[Record, Event[Any]]], refusa
                 events, refusals = [], [*refusals, refused]
 
 
-def _refusal(events: list[tuple[Record, Event[Any]]], error: Exception) -> Refusal | None:
+def _refusal(events: Taken, error: Exception) -> Refusal | None:
     if not events:
         return None
     record = events[0][0]
@@ -104,8 +115,8 @@ def _refusal(events: list[tuple[Record, Event[Any]]], error: Exception) -> Refus
     return None
 
 
-def _understood(ctx: Context, records: Sequence[Record]) -> tuple[list[tuple[Record, Event[Any]]], list[Refusal]]:
-    events: list[tuple[Record, Event[Any]]] = []
+def _understood(ctx: Context, records: Sequence[Record]) -> tuple[Taken, list[Refusal]]:
+    events: Taken = []
     refusals: list[Refusal] = []
     latest = ctx.clock.us() + AHEAD_US
     handlers = ctx.service.handlers
@@ -122,10 +133,12 @@ def _understood(ctx: Context, records: Sequence[Record]) -> tuple[list[tuple[Rec
     return events, refusals
 
 
-async def _take(ctx: Context, events: list[tuple[Record, Event[Any]]], refusals: list[Refusal]) -> None:
+async def _take(ctx: Context, events: Taken, refusals: list[Refusal], epochs: Epochs) -> None:
     if not events and not refusals:
         return
     async with ctx.db.transaction() as tx:
+        if epochs:
+            await fencing.check(tx, epochs)
         new, conflicts = await inbox.admit(tx, [event for _, event in events])
         for handler, run in groupby(new, key=lambda event: _handler(ctx, event)):
             await handler(list(run), tx)

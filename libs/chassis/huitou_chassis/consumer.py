@@ -2,24 +2,31 @@
 
 A lane is one partition number of all topics: the key decides it, so one customer's records of every topic come in one
 batch. Lanes are taken side by side. A crash between the two commits reads again, and the inbox drops what was taken.
+
+When partitions move, the batch in hand is finished first; then the new owner counts up their epochs in the database,
+and whoever still holds the old ones writes nothing more.
 """
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import KafkaError
 
-from huitou_chassis import telemetry, topics
-from huitou_chassis.batch import Record, process
+from huitou_chassis import fencing, telemetry, topics
+from huitou_chassis.batch import LONGEST_PAUSE, TRANSIENT, Record, process
+from huitou_chassis.fencing import Epochs, Place
+from huitou_chassis.progress import Progress
 from huitou_chassis.service import Context
 
 SESSION_MS = 10_000
 HEARTBEAT_MS = 1_000
+METADATA_MS = 30_000
 POLL_MS = 200
+STOP_SECONDS = 5
 FETCH_BYTES = 4 * 1024 * 1024
 
 Fetched = Mapping[TopicPartition, list[ConsumerRecord]]
@@ -32,21 +39,25 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
         self._taking = asyncio.Lock()
+        self._epochs: Epochs | None = None
         self.ready = asyncio.Event()
+        self.progress = Progress()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Reads until `stop` is set and the batch in hand is committed."""
         await self._wait_for_topics(stop)
+        instance = f"{self._ctx.service.name}-{self._ctx.settings.instance}"
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self._ctx.settings.kafka,
-            client_id=f"{self._ctx.service.name}-{self._ctx.settings.instance}",
+            client_id=instance,
             group_id=self._ctx.service.group,
-            group_instance_id=f"{self._ctx.service.name}-{self._ctx.settings.instance}",
+            group_instance_id=instance,
             partition_assignment_strategy=(RangePartitionAssignor,),
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             session_timeout_ms=SESSION_MS,
             heartbeat_interval_ms=HEARTBEAT_MS,
+            metadata_max_age_ms=METADATA_MS,
             max_partition_fetch_bytes=FETCH_BYTES,
         )
         if not await _started(consumer, stop):
@@ -57,12 +68,13 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
                 await self._round(consumer)
         finally:
             self.ready.clear()
-            await consumer.stop()
+            await _within(STOP_SECONDS, consumer.stop())
 
     async def on_partitions_revoked(self, revoked: list[TopicPartition]) -> None:
         """Waits for the batch in hand, so that its offsets are committed while they are still ours."""
         self.ready.clear()
         async with self._taking:
+            self._epochs = None
             log.info("partitions given back", partitions=len(revoked))
 
     async def on_partitions_assigned(self, assigned: list[TopicPartition]) -> None:
@@ -76,22 +88,43 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
             log.warning("reading is tried again", error=type(error).__name__)
             await asyncio.sleep(0.2)
             return
-        if not fetched:
-            return
-        async with self._taking:
-            began = time.perf_counter()
-            await self._take(fetched)
-            telemetry.BATCH_SECONDS.observe(time.perf_counter() - began)
-            await self._commit(consumer, fetched)
-        _count(consumer, fetched)
+        if fetched:
+            async with self._taking:
+                if self._epochs is None:
+                    self._epochs = await self._taken_over(consumer)
+                await self._take(consumer, fetched, self._epochs)
+        self.progress.look(consumer)
 
-    async def _take(self, fetched: Fetched) -> None:
+    async def _taken_over(self, consumer: AIOKafkaConsumer) -> Epochs:
+        """Fences who had the partitions before, and finds out where they were left; tried until it succeeds."""
+        while True:
+            places = sorted(consumer.assignment())
+            try:
+                left = await asyncio.gather(*(consumer.committed(place) for place in places))
+                epochs = await fencing.take(
+                    self._ctx.db, [Place(*place) for place in places], self._ctx.settings.instance
+                )
+            except (*TRANSIENT, KafkaError) as error:
+                log.warning("taking partitions is tried again", error=type(error).__name__)
+                await asyncio.sleep(LONGEST_PAUSE)
+            else:
+                self.progress.begin(dict(zip(places, left, strict=True)))
+                return epochs
+
+    async def _take(self, consumer: AIOKafkaConsumer, fetched: Fetched, epochs: Epochs) -> None:
+        began = time.perf_counter()
+        self.progress.look_for_gaps(fetched)
         lanes: dict[int, list[Record]] = {}
+        mine: dict[int, dict[Place, int]] = {}
         for place in sorted(fetched):
             lanes.setdefault(place.partition, []).extend(map(_record, fetched[place]))
+            mine.setdefault(place.partition, {})[Place(*place)] = epochs[Place(*place)]
         async with asyncio.TaskGroup() as group:
-            for records in lanes.values():
-                group.create_task(process(self._ctx, records))
+            for number, records in lanes.items():
+                group.create_task(process(self._ctx, records, mine[number]))
+        telemetry.BATCH_SECONDS.observe(time.perf_counter() - began)
+        await self._commit(consumer, fetched)
+        self.progress.taken(fetched)
 
     async def _commit(self, consumer: AIOKafkaConsumer, fetched: Fetched) -> None:
         self._ctx.failpoints.reach("before-offsets")
@@ -127,6 +160,14 @@ async def _started(consumer: AIOKafkaConsumer, stop: asyncio.Event) -> bool:
     return False
 
 
+async def _within(seconds: float, work: Awaitable[object]) -> None:
+    """A broker that does not answer must not hold up the end of the process."""
+    try:
+        await asyncio.wait_for(work, seconds)
+    except (TimeoutError, KafkaError) as error:
+        log.warning("Kafka was left without a word", error=type(error).__name__)
+
+
 def _record(record: ConsumerRecord) -> Record:
     return Record(
         record.topic,
@@ -137,11 +178,3 @@ def _record(record: ConsumerRecord) -> Record:
         record.value,
         record.headers,
     )
-
-
-def _count(consumer: AIOKafkaConsumer, fetched: Fetched) -> None:
-    for place, records in fetched.items():
-        telemetry.RECORDS.labels(place.topic).inc(len(records))
-        end = consumer.highwater(place)
-        if end is not None:
-            telemetry.LAG.labels(place.topic, place.partition).set(end - records[-1].offset - 1)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 CONNECT_SECONDS = 5
 ACQUIRE_SECONDS = 5
 COMMAND_SECONDS = 30
+IDLE_SECONDS = 10
 _DIALECT = dialect.dialect()  # type: ignore[no-untyped-call]
 Statement = str | ClauseElement
 
@@ -140,7 +141,8 @@ async def open_pool(url: str, *, size: int, name: str) -> "asyncpg.Pool[Any]":
         server_settings={
             "application_name": name,
             "statement_timeout": f"{COMMAND_SECONDS}s",
-            "idle_in_transaction_session_timeout": "60s",
+            # A worker that stands still must not hold its locks for long: others take over its customers.
+            "idle_in_transaction_session_timeout": f"{IDLE_SECONDS}s",
             "tcp_keepalives_idle": "10",
             "tcp_keepalives_interval": "5",
             "tcp_keepalives_count": "3",

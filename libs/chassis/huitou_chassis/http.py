@@ -2,9 +2,8 @@
 
 import re
 import time
-from collections.abc import Callable
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import asyncpg
 import structlog
@@ -20,6 +19,9 @@ from huitou_chassis.batch import TRANSIENT
 from huitou_chassis.errors import FieldError, Problem
 from huitou_chassis.service import Context
 
+if TYPE_CHECKING:
+    from huitou_chassis.consumer import Consumer
+
 BODY_BYTES = 1024 * 1024
 PREFIX = "/v1/shops/{shop}"
 
@@ -34,18 +36,18 @@ def application(ctx: Context) -> FastAPI:
         app.include_router(router, prefix=PREFIX)
     if ctx.clock.settable:
         app.include_router(devclock.router)
-    _add_health(app, ctx, lambda: True)
+    _add_health(app, ctx)
     _add_problems(app)
     app.add_middleware(BodyLimit)
     app.add_middleware(Measured)
     return app
 
 
-def health_application(ctx: Context, consuming: Callable[[], bool]) -> FastAPI:
-    """What a worker answers: health, readiness and metrics."""
+def health_application(ctx: Context, consumer: "Consumer") -> FastAPI:
+    """What a worker answers: health (it gets on), readiness and metrics."""
     app = FastAPI(title=f"{ctx.service.title}: worker", openapi_url=None)
     app.state.ctx = ctx
-    _add_health(app, ctx, consuming)
+    _add_health(app, ctx, consumer)
     _add_problems(app)
     return app
 
@@ -96,10 +98,12 @@ class Measured:
         telemetry.REQUESTS.labels(scope["method"], route, status).observe(time.perf_counter() - began)
 
 
-def _add_health(app: FastAPI, ctx: Context, consuming: Callable[[], bool]) -> None:
+def _add_health(app: FastAPI, ctx: Context, consumer: "Consumer | None" = None) -> None:
     @app.get("/healthz", tags=["health"])
-    async def healthz() -> dict[str, str]:
-        return {"status": "ok", "service": ctx.service.name}
+    async def healthz() -> JSONResponse:
+        if consumer is not None and consumer.progress.stalled(ctx.settings.stall_seconds):
+            return JSONResponse({"status": "records wait and none are taken", "service": ctx.service.name}, 503)
+        return JSONResponse({"status": "ok", "service": ctx.service.name})
 
     @app.get("/readyz", tags=["health"])
     async def readyz() -> JSONResponse:
@@ -107,7 +111,7 @@ def _add_health(app: FastAPI, ctx: Context, consuming: Callable[[], bool]) -> No
             await ctx.db.ping()
         except (*TRANSIENT, asyncpg.PostgresError):
             return JSONResponse({"status": "waiting for PostgreSQL"}, 503)
-        if not consuming():
+        if consumer is not None and not consumer.ready.is_set():
             return JSONResponse({"status": "waiting for partitions"}, 503)
         return JSONResponse({"status": "ready"})
 

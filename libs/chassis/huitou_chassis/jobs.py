@@ -11,23 +11,25 @@ from typing import Any
 import asyncpg
 import structlog
 
-from huitou_chassis import telemetry
+from huitou_chassis import outbox, telemetry
 from huitou_chassis.batch import ATTEMPTS, LONGEST_PAUSE, TRANSIENT
 from huitou_chassis.db import COMMAND_SECONDS, CONNECT_SECONDS, database_url
 from huitou_chassis.service import Context, Job
 
 LEADER = 0x68756974
 TRY_SECONDS = 0.5
+IDLE_SECONDS = 5
 
 log = structlog.get_logger()
 
 
 class Leadership:
-    """Whether this worker leads; tried for again and again."""
+    """Whether this worker leads; tried for again and again. `said` is set when something was put into the outbox."""
 
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
         self.leads = asyncio.Event()
+        self.said = asyncio.Event()
 
     async def run(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
@@ -46,12 +48,15 @@ class Leadership:
             timeout=CONNECT_SECONDS,
             command_timeout=COMMAND_SECONDS,
             server_settings={
+                # A leader that stands still, though its connection lives, leads no more.
+                "idle_session_timeout": f"{IDLE_SECONDS}s",
                 "tcp_keepalives_idle": "5",
                 "tcp_keepalives_interval": "2",
                 "tcp_keepalives_count": "2",
             },
         )
         try:
+            await connection.add_listener(outbox.CHANNEL, lambda *_: self.said.set())
             while not stop.is_set():
                 if await connection.fetchval("SELECT pg_try_advisory_lock($1)", LEADER):
                     log.info("leads")
@@ -68,14 +73,19 @@ class Leadership:
             await wait(stop, TRY_SECONDS)
 
 
-async def run(ctx: Context, job: Job, leads: asyncio.Event, stop: asyncio.Event) -> None:
-    """Runs the job whenever this worker leads. One that keeps failing ends the process, to be started again."""
+async def run(
+    ctx: Context, job: Job, leads: asyncio.Event, stop: asyncio.Event, *, wake: asyncio.Event | None = None
+) -> None:
+    """Runs the job whenever this worker leads, and at once when `wake` is set. One that keeps failing ends the
+    process, to be started again."""
     failed = 0
     while not stop.is_set():
         if not leads.is_set():
             await wait(stop, TRY_SECONDS / 5)
             continue
         began = time.perf_counter()
+        if wake is not None:
+            wake.clear()
         try:
             more = await job.run(ctx)
             failed = 0
@@ -90,12 +100,14 @@ async def run(ctx: Context, job: Job, leads: asyncio.Event, stop: asyncio.Event)
             continue
         telemetry.JOB_SECONDS.labels(job.name).observe(time.perf_counter() - began)
         if not more:
-            await wait(stop, job.every)
+            await wait(stop, job.every, wake)
 
 
-async def wait(stop: asyncio.Event, seconds: float) -> None:
-    """Sleeps, but not past `stop`."""
+async def wait(stop: asyncio.Event, seconds: float, wake: asyncio.Event | None = None) -> None:
+    """Sleeps, but not past `stop` or `wake`."""
+    waits = [asyncio.ensure_future(event.wait()) for event in (stop, wake) if event is not None]
     try:
-        await asyncio.wait_for(stop.wait(), seconds)
-    except TimeoutError:
-        return
+        await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for one in waits:
+            one.cancel()

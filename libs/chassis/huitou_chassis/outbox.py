@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from huitou_chassis.db import Tx
 
 Headers = Sequence[tuple[str, bytes]]
+CHANNEL = "huitou_outbox"
+"""Wakes the relay when what was said is committed."""
 
 
 @dataclass(frozen=True)
@@ -27,12 +29,15 @@ async def put(tx: "Tx", messages: Sequence[Message]) -> None:
     if not messages:
         return
     await tx.execute(
-        """
-        INSERT INTO outbox (topic, key, value, headers)
-        SELECT topic, key, value, headers
-        FROM unnest($1::text[], $2::bytea[], $3::bytea[], $4::bytea[])
-            WITH ORDINALITY AS said (topic, key, value, headers, place)
-        ORDER BY place
+        f"""
+        WITH put AS (
+            INSERT INTO outbox (topic, key, value, headers)
+            SELECT topic, key, value, headers
+            FROM unnest($1::text[], $2::bytea[], $3::bytea[], $4::bytea[])
+                WITH ORDINALITY AS said (topic, key, value, headers, place)
+            ORDER BY place
+        )
+        SELECT pg_notify('{CHANNEL}', '')
         """,
         [message.topic for message in messages],
         [message.key for message in messages],

@@ -3,7 +3,9 @@
 import asyncio
 import contextlib
 import gc
+import os
 import signal
+import threading
 from collections.abc import AsyncIterator
 
 import asyncpg
@@ -17,8 +19,7 @@ from huitou_chassis.relay import Relay
 from huitou_chassis.service import Context, Job, Service, running
 from huitou_chassis.settings import Settings
 
-RELAY_SECONDS = 0.03
-GRACE_SECONDS = 8
+RELAY_SECONDS = 0.5
 
 log = structlog.get_logger()
 
@@ -27,11 +28,11 @@ async def api(service: Service) -> None:
     """Serves the service's API until SIGTERM; calls in hand are finished."""
     settings = service.settings()
     telemetry.configure_logs(service.name, "api")
-    stop = _stopped_by_signals()
+    stop = _stopped_by_signals(settings.grace_seconds)
     async with _opened(service, settings, stop) as ctx:
         held = service.holds(ctx) if service.holds else contextlib.nullcontext()
         async with held as ctx.held:
-            await _serve(http.application(ctx), settings.host, settings.port, stop)
+            await _serve(http.application(ctx), settings, settings.port, stop)
 
 
 async def worker(service: Service) -> None:
@@ -39,20 +40,17 @@ async def worker(service: Service) -> None:
     settings = service.settings()
     telemetry.configure_logs(service.name, "worker")
     _collect_seldom()
-    stop = _stopped_by_signals()
+    stop = _stopped_by_signals(settings.grace_seconds)
     async with _opened(service, settings, stop) as ctx:
         consumer, leadership, relay = Consumer(ctx), jobs.Leadership(ctx), Relay()
         parts = [
             consumer.run(stop),
             leadership.run(stop),
-            *(
-                jobs.run(ctx, job, leadership.leads, stop)
-                for job in (Job("relay", relay.run, every=RELAY_SECONDS), *service.jobs)
-            ),
+            jobs.run(ctx, Job("relay", relay.run, every=RELAY_SECONDS), leadership.leads, stop, wake=leadership.said),
+            *(jobs.run(ctx, job, leadership.leads, stop) for job in service.jobs),
         ]
         if settings.health_port:
-            health = http.health_application(ctx, consumer.ready.is_set)
-            parts.append(_serve(health, settings.host, settings.health_port, stop))
+            parts.append(_serve(http.health_application(ctx, consumer), settings, settings.health_port, stop))
         try:
             async with asyncio.TaskGroup() as group:
                 for part in parts:
@@ -77,16 +75,16 @@ async def _opened(service: Service, settings: Settings, stop: asyncio.Event) -> 
         yield ctx
 
 
-async def _serve(app: FastAPI, host: str, port: int, stop: asyncio.Event) -> None:
+async def _serve(app: FastAPI, settings: Settings, port: int, stop: asyncio.Event) -> None:
     config = uvicorn.Config(
         app,
-        host=host,
+        host=settings.host,
         port=port,
         log_config=None,
         access_log=False,
         lifespan="off",
         server_header=False,
-        timeout_graceful_shutdown=GRACE_SECONDS,
+        timeout_graceful_shutdown=int(settings.grace_seconds),
     )
     server = _Server(config)
     serving = asyncio.create_task(server.serve())
@@ -96,7 +94,7 @@ async def _serve(app: FastAPI, host: str, port: int, stop: asyncio.Event) -> Non
     server.should_exit = True
     await serving
     if not stop.is_set():
-        raise RuntimeError(f"nothing can be served at {host}:{port}")
+        raise RuntimeError(f"nothing can be served at {settings.host}:{port}")
 
 
 class _Server(uvicorn.Server):
@@ -113,9 +111,24 @@ def _collect_seldom() -> None:
     gc.set_threshold(100_000, 50, 1000)
 
 
-def _stopped_by_signals() -> asyncio.Event:
+def _stopped_by_signals(grace: float) -> asyncio.Event:
+    """Set by SIGTERM and Ctrl-C. What is not finished after `grace` seconds is left as after a crash."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+
+    def told() -> None:
+        if not stop.is_set():
+            stop.set()
+            # A thread, since a server that does not answer may hold up the loop's end.
+            leaving = threading.Timer(grace + 1, _leave)
+            leaving.daemon = True
+            leaving.start()
+
     for name in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(name, stop.set)
+        loop.add_signal_handler(name, told)
     return stop
+
+
+def _leave() -> None:
+    log.warning("not finished in time, left as after a crash")
+    os._exit(1)

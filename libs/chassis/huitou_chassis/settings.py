@@ -28,6 +28,8 @@ class Settings(BaseSettings):
     dev_clock: Path | None = None
     failpoints: Path | None = None
     batch: int = 2000
+    grace_seconds: float = 8
+    stall_seconds: float = 120
     pool: int = 10
 
     def database(self, service: str) -> str:
