@@ -45,7 +45,8 @@ async def audiences(campaign: Stage) -> AsyncIterator[Segment]:
     serving = asyncio.create_task(server.serve())
     await until(lambda: answers(server), every=0.001)
     port = server.servers[0].sockets[0].getsockname()[1]
-    campaign.ctx.settings = campaign.ctx.settings.model_copy(update={"segment_url": f"http://127.0.0.1:{port}"})
+    for ctx in (campaign.ctx, campaign.api):
+        ctx.settings = ctx.settings.model_copy(update={"segment_url": f"http://127.0.0.1:{port}"})
     yield segment
     server.should_exit = True
     await serving

@@ -129,8 +129,8 @@ async def test_a_batch_that_cannot_be_committed_keeps_nothing_and_asks_to_come_a
         await blocking.execute("SELECT 1 FROM coupon FOR UPDATE")
         claims = [asyncio.create_task(ask.claim(campaign, coupon_id, f"c{n}", f"k{n}")) for n in range(3)]
         await until(lambda: waits_for_a_lock(campaign))
-        await blocking.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        await campaign.administer(
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
             " WHERE wait_event_type = 'Lock' AND datname = current_database()"
         )
         refused = [await claim for claim in claims]
@@ -163,11 +163,8 @@ async def outcome_of(desk: ClaimDesk, asked: Asked) -> Outcome:
 
 
 async def waits_for_a_lock(stage: Stage) -> bool:
-    return bool(
-        await stage.db.pool.fetchval(
-            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-        )
-    )
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    return bool(await stage.administer(waiting))
 
 
 async def constraint_that_stops(stage: Stage, sql: str) -> str | None:

@@ -11,13 +11,14 @@ import uvicorn
 from pydantic import SecretStr
 
 from huitou_chassis import http
+from huitou_chassis.db import database_url
 from huitou_events import micros
 from huitou_local.ports import free
 from notify_svc.main import service
 from tests import make
 from tests.notify.program import running
 from tests.notify.world import TOKEN, Desk, World
-from tests.stage import Stage, prepare, stage
+from tests.stage import Stage, empty, prepare, stage
 from tests.waiting import until
 
 _numbers = itertools.count(1)
@@ -53,7 +54,7 @@ async def served(postgres: str, operator_url: str) -> AsyncIterator[Stage]:
         "notify_url": f"http://127.0.0.1:{port}",
     }
     async with stage(service, postgres, "notify_served", **settings) as opened:
-        server = uvicorn.Server(uvicorn.Config(http.application(opened.ctx), port=port, log_level="warning"))
+        server = uvicorn.Server(uvicorn.Config(http.application(opened.api), port=port, log_level="warning"))
         serving = asyncio.create_task(server.serve())
         await until(lambda: _started(server))
         try:
@@ -64,12 +65,9 @@ async def served(postgres: str, operator_url: str) -> AsyncIterator[Stage]:
 
 
 @pytest.fixture
-async def world(served: Stage, desk: Desk) -> World:
+async def world(served: Stage, postgres: str, desk: Desk) -> World:
     """The same service with empty tables: a new database for each of these many tests takes too long."""
-    tables = await served.db.pool.fetch(
-        "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename NOT LIKE '%_version'"
-    )
-    await served.db.pool.execute(f"TRUNCATE {', '.join(row['tablename'] for row in tables)}")
+    await empty(database_url(postgres, "notify_served_notify"))
     served.clock.at = micros(make.NOW)
     return World(served, desk, next(_numbers))
 

@@ -5,10 +5,10 @@ Every wait is bounded: connecting, acquiring, each command, idle transactions. O
 
 import hashlib
 from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import quote, urlsplit, urlunsplit
 from uuid import NAMESPACE_URL
 
 import asyncpg
@@ -115,15 +115,24 @@ class Database:
         self._ctx = ctx
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Tx]:
-        """Commits at the end of the block, with everything that was said; rolls back when it raises."""
-        async with (
-            self.pool.acquire(timeout=ACQUIRE_SECONDS) as connection,
-            connection.transaction(),
-        ):
-            tx = Tx(connection, self._ctx)
-            yield tx
-            await tx.flush()
+    async def transaction(self, *, shop: str | None = None) -> AsyncIterator[Tx]:
+        """Commits at the end of the block, with everything that was said; rolls back when it raises.
+
+        A process of the API sees the rows of `shop` and no others (`isolation.py`).
+        """
+        async with self.pool.acquire(timeout=ACQUIRE_SECONDS) as connection:
+            # In one message: naming the shop costs no way to the server and back. It ends with the transaction.
+            await connection.execute("BEGIN" if shop is None else f"BEGIN; SET LOCAL huitou.shop = {_literal(shop)}")
+            try:
+                tx = Tx(connection, self._ctx)
+                yield tx
+                await tx.flush()
+            except BaseException:
+                # A connection that is gone has rolled back already.
+                with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+                    await connection.execute("ROLLBACK")
+                raise
+            await connection.execute("COMMIT")
 
     async def ping(self) -> None:
         await self.pool.fetchval("SELECT 1", timeout=2)
@@ -148,6 +157,16 @@ async def open_pool(url: str, *, size: int, name: str) -> "asyncpg.Pool[Any]":
             "tcp_keepalives_count": "3",
         },
     )
+
+
+def _literal(text: str) -> str:
+    return "'{}'".format(text.replace("'", "''"))
+
+
+def user_url(server: str, user: str, password: str) -> str:
+    """The address of the same server for another user."""
+    parts = urlsplit(server)
+    return urlunsplit(parts._replace(netloc=f"{quote(user)}:{quote(password)}@{parts.netloc.rpartition('@')[2]}"))
 
 
 def database_url(server: str, database: str) -> str:

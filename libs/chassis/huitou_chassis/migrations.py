@@ -11,7 +11,7 @@ from sqlalchemy import Connection, pool
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from huitou_chassis import keys
+from huitou_chassis import isolation, keys
 from huitou_chassis.db import COMMAND_SECONDS, CONNECT_SECONDS, create_database, database_url
 from huitou_chassis.service import Service
 from huitou_chassis.settings import Settings
@@ -24,7 +24,10 @@ class Behind(Exception):
 
 
 async def migrate(service: Service, settings: Settings) -> None:
-    """Creates the service's database where it is missing and brings it to the newest version. Safe to repeat."""
+    """Creates the service's database and users where they are missing and brings them to the newest version.
+
+    Done by an administrator, who may create them. Safe to repeat.
+    """
     server = settings.postgres.get_secret_value()
     await keys.prepare(server)
     await create_database(server, settings.database(service.name))
@@ -36,6 +39,7 @@ async def migrate(service: Service, settings: Settings) -> None:
             await connection.commit()
     finally:
         await engine.dispose()
+    await isolation.apply(settings.database(service.name), settings)
 
 
 async def check(service: Service, settings: Settings) -> None:

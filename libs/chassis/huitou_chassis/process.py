@@ -29,7 +29,7 @@ async def api(service: Service) -> None:
     settings = service.settings()
     telemetry.configure_logs(service.name, "api")
     stop = _stopped_by_signals(settings.grace_seconds)
-    async with _opened(service, settings, stop) as ctx:
+    async with _opened(service, settings, stop, keys=True) as ctx:
         held = service.holds(ctx) if service.holds else contextlib.nullcontext()
         async with held as ctx.held:
             await _serve(http.application(ctx), settings, settings.port, stop)
@@ -60,7 +60,9 @@ async def worker(service: Service) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _opened(service: Service, settings: Settings, stop: asyncio.Event) -> AsyncIterator[Context]:
+async def _opened(
+    service: Service, settings: Settings, stop: asyncio.Event, *, keys: bool = False
+) -> AsyncIterator[Context]:
     """Waits for the database and its migrations, then opens what the process needs."""
     while not stop.is_set():
         try:
@@ -71,7 +73,7 @@ async def _opened(service: Service, settings: Settings, stop: asyncio.Event) -> 
             await jobs.wait(stop, 0.5)
     if stop.is_set():
         raise SystemExit(0)
-    async with running(service, settings) as ctx:
+    async with running(service, settings, keys=keys) as ctx:
         yield ctx
 
 

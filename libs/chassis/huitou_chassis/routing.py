@@ -152,7 +152,7 @@ async def _in_transaction(request: Request, endpoint: Endpoint, body: bytes) -> 
 
 async def _once(request: Request, endpoint: Endpoint, body: bytes) -> Response:
     key = request.headers.get("idempotency-key") if request.method == "POST" else None
-    async with context(request).db.transaction() as tx:
+    async with context(request).db.transaction(shop=request.path_params["shop"]) as tx:
         request.state.tx = tx
         if key is None:
             return await endpoint(request)

@@ -105,19 +105,22 @@ class Context:
 
 
 @asynccontextmanager
-async def running(service: Service, settings: Settings) -> AsyncIterator[Context]:
-    """Opens what a process of the service needs; closes it at the end."""
+async def running(service: Service, settings: Settings, *, keys: bool = False) -> AsyncIterator[Context]:
+    """Opens what a process of the service needs, the API's with the keys of callers; closes it at the end."""
     server = settings.postgres.get_secret_value()
     ctx = Context(service, settings)
-    own = await open_pool(database_url(server, settings.database(service.name)), size=settings.pool, name=service.name)
-    shared = await open_pool(database_url(server, KEYS_DATABASE), size=2, name=service.name)
-    ctx.db = Database(own, ctx)
-    ctx.keys = Keys(shared)
+    pools = [
+        await open_pool(database_url(server, settings.database(service.name)), size=settings.pool, name=service.name)
+    ]
+    ctx.db = Database(pools[0], ctx)
     try:
+        if keys:
+            pools.append(await open_pool(database_url(server, KEYS_DATABASE), size=2, name=service.name))
+            ctx.keys = Keys(pools[1])
         yield ctx
     finally:
         await ctx.close()
-        for pool in (own, shared):
+        for pool in pools:
             await _close(pool)
 
 

@@ -13,6 +13,8 @@ class Settings(BaseSettings):
 
     kafka: str = "127.0.0.1:9092"
     postgres: SecretStr = SecretStr("postgresql://postgres@127.0.0.1:5432/postgres")
+    api_password: SecretStr = SecretStr("")
+    worker_password: SecretStr = SecretStr("")
     databases: str = "huitou"
     secret: SecretStr = SecretStr("")
     api_key: SecretStr = SecretStr("")

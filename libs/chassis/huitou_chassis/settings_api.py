@@ -46,13 +46,13 @@ class SettingsOut(Model):
 
 @router.get("/settings")
 async def read(shop: ShopId, ctx: Ctx) -> SettingsOut:
-    async with ctx.db.transaction() as tx:
+    async with ctx.db.transaction(shop=shop) as tx:
         return _out((await tx.shops([shop]))[shop])
 
 
 @router.put("/settings")
 async def change(shop: ShopId, body: SettingsIn, ctx: Ctx) -> SettingsOut:
-    async with ctx.db.transaction() as tx:
+    async with ctx.db.transaction(shop=shop) as tx:
         now = (await tx.shops([shop]))[shop]
         fact = ShopUpdated(
             timezone=body.timezone or now.timezone.key,
@@ -61,7 +61,7 @@ async def change(shop: ShopId, body: SettingsIn, ctx: Ctx) -> SettingsOut:
         )
         tx.emit(fact, shop=shop, because=f"settings of {shop} at {tx.us}")
     await _wait_for_all(ctx, shop, fact)
-    async with ctx.db.transaction() as tx:
+    async with ctx.db.transaction(shop=shop) as tx:
         return _out((await tx.shops([shop]))[shop])
 
 
@@ -75,7 +75,7 @@ async def _wait_for_all(ctx: Context, shop: str, fact: ShopUpdated) -> None:
     wanted = SettingsOut(timezone=fact.timezone, currency=fact.currency, language=fact.language)
     try:
         while time.monotonic() < deadline:
-            async with ctx.db.transaction() as tx:
+            async with ctx.db.transaction(shop=shop) as tx:
                 if _out((await shops.read(tx, [shop]))[shop]) == wanted:
                     await _wait_for_groups(ctx, deadline)
                     return

@@ -5,6 +5,9 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from huitou_chassis.db import user_url
+from huitou_chassis.isolation import User, role
+from huitou_chassis.settings import Settings
 from huitou_local import ports
 from huitou_local.child import Child
 from huitou_local.home import Home
@@ -35,11 +38,15 @@ def addresses() -> dict[str, str]:
     return {name: f"http://{ports.HOST}:{ports.free(port)}" for name, port in wanted.items()}
 
 
+def password(home: Home, service: str, process: User) -> str:
+    """Of the database user of a service's process."""
+    return home.secret(f"postgres_{service}_{process}")
+
+
 def environment(home: Home, servers: Servers, urls: Mapping[str, str]) -> dict[str, str]:
     """What every process is told."""
     return {
         "HUITOU_KAFKA": servers.kafka,
-        "HUITOU_POSTGRES": servers.postgres,
         "HUITOU_SECRET": home.secret("secret"),
         "HUITOU_API_KEY": home.secret("api_key"),
         "HUITOU_SMS_TOKEN": home.secret("sms_token"),
@@ -57,8 +64,9 @@ def planned(home: Home, servers: Servers, urls: Mapping[str, str]) -> list[Proce
     for name in SERVICES:
         port, health = port_of(urls[name]), ports.free()
         command = [sys.executable, "-m", "huitou_chassis.cli", name]
-        api = {**shared, "HUITOU_PORT": str(port)}
-        worker = {**shared, "HUITOU_HEALTH_PORT": str(health)}
+        users: dict[User, str] = {process: user(home, servers, name, process) for process in ("api", "worker")}
+        api = {**shared, "HUITOU_POSTGRES": users["api"], "HUITOU_PORT": str(port)}
+        worker = {**shared, "HUITOU_POSTGRES": users["worker"], "HUITOU_HEALTH_PORT": str(health)}
         found += [
             Process(child(home, f"{name}-api", [*command, "api"], api), f"{urls[name]}/readyz"),
             Process(
@@ -70,6 +78,12 @@ def planned(home: Home, servers: Servers, urls: Mapping[str, str]) -> list[Proce
     command = [sys.executable, "-m", "huitou_local.operator", "--port", str(port_of(urls["operator"]))]
     operator = child(home, "operator", [*command, "--data", str(data)], shared)
     return [*found, Process(operator, f"{urls['operator']}/healthz")]
+
+
+def user(home: Home, servers: Servers, service: str, process: User) -> str:
+    """The server's address for a service's process."""
+    name = role(Settings().database(service), process)
+    return user_url(servers.postgres, name, password(home, service, process))
 
 
 def child(home: Home, name: str, command: list[str], env: Mapping[str, str]) -> Child:

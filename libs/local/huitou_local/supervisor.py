@@ -70,9 +70,13 @@ class Supervisor:
         """Topics, databases and the installation's key, where they are missing."""
         with self._steps.step("Topics and databases"):
             await topics.create(servers.kafka)
-            settings = {"kafka": servers.kafka, "postgres": servers.postgres}
             for name in processes.SERVICES:
                 (plugin,) = entry_points(group="huitou.services", name=name)
+                settings = {
+                    "postgres": servers.postgres,
+                    "api_password": processes.password(self._home, name, "api"),
+                    "worker_password": processes.password(self._home, name, "worker"),
+                }
                 await migrations.migrate(plugin.load(), Settings.model_validate(settings))
             await keys.ensure(servers.postgres, self._home.secret("api_key"))
 

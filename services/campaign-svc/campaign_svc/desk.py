@@ -100,6 +100,7 @@ class ClaimDesk:
                     answered.set_result(outcome)
 
     def _next_batch(self) -> list[tuple[Asked, asyncio.Future[Outcome]]]:
+        """Of one shop, since a transaction of the API sees one."""
         batch: list[tuple[Asked, asyncio.Future[Outcome]]] = []
         scopes: set[Scope] = set()
         later: list[tuple[Asked, asyncio.Future[Outcome]]] = []
@@ -108,7 +109,8 @@ class ClaimDesk:
             if answered.done():
                 # Who has gone away before the batch began has not been promised anything.
                 continue
-            if asked.scope in scopes:
+            another_shop = bool(batch) and asked.wish.shop != batch[0][0].wish.shop
+            if another_shop or asked.scope in scopes:
                 # A call that repeats the key of one in this batch is answered by what that one leaves behind.
                 later.append((asked, answered))
                 continue
@@ -121,7 +123,7 @@ class ClaimDesk:
     async def _settle_safely(self, batch: Sequence[Asked]) -> list[Outcome]:
         for _ in range(ATTEMPTS):
             try:
-                async with self._db.transaction() as tx:
+                async with self._db.transaction(shop=batch[0].wish.shop) as tx:
                     return await settle(tx, batch)
             except asyncpg.TransactionRollbackError as error:
                 log.info("claims are settled again", error=type(error).__name__, claims=len(batch))

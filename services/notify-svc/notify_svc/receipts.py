@@ -68,7 +68,7 @@ async def receive(shop: ShopId, provider: Literal["operator"], body: Callback, c
 
     HEX is the HMAC-SHA256 of `SECONDS.PATH.BODY` under its token; SECONDS since 1970 must not be five minutes off.
     """
-    async with ctx.db.transaction() as tx:
+    async with ctx.db.transaction(shop=shop) as tx:
         return Taken(changed=await take(tx, shop, body))
 
 

@@ -34,7 +34,7 @@ async def create_plan(terms: PlanTerms, shop: ShopId, ctx: Ctx, request: Request
 async def change_plan(plan_id: PathId, change: PlanChange, shop: ShopId, ctx: Ctx) -> PlanOut:
     """Changes a draft; 409 `not-draft` once it was started. Fields that are not given stay."""
     size = (await audiences.get(ctx, shop, change.audience)).size if change.audience else None
-    async with ctx.db.transaction() as tx:
+    async with ctx.db.transaction(shop=shop) as tx:
         return PlanOut.of(await plans.change(tx, shop, plan_id, change, audience_size=size))
 
 
@@ -43,7 +43,7 @@ async def start_plan(plan_id: PathId, shop: ShopId, ctx: Ctx, request: Request) 
     """Starts the plan for the members of this moment; a plan that is under way stays as it is."""
 
     async def look() -> Audience:
-        async with ctx.db.transaction() as tx:
+        async with ctx.db.transaction(shop=shop) as tx:
             plan = await plans.get(tx, shop, plan_id)
         return await audiences.get(ctx, shop, plan.terms.audience)
 
@@ -92,16 +92,16 @@ async def _once(
     act: Callable[[Tx, Audience], Awaitable[Model]],
 ) -> Response:
     """Looks at segment-svc outside of any transaction, then acts in one; once for an Idempotency-Key."""
-    key = request.headers.get("idempotency-key")
+    shop, key = request.path_params["shop"], request.headers.get("idempotency-key")
     scope = None if key is None else scope_of(request, key)
     asked = {} if scope is None else {scope: idempotency.fingerprint(await request.body())}
     if scope is not None:
-        async with ctx.db.transaction() as tx:
+        async with ctx.db.transaction(shop=shop) as tx:
             if known := (await idempotency.claim(tx, asked)).get(scope):
                 return replay(known)
             await idempotency.release(tx, [scope])
     audience = await look()
-    async with ctx.db.transaction() as tx:
+    async with ctx.db.transaction(shop=shop) as tx:
         if scope is not None and (known := (await idempotency.claim(tx, asked)).get(scope)):
             return replay(known)
         body = (await act(tx, audience)).model_dump_json(by_alias=True).encode()
