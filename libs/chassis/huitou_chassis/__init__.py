@@ -7,12 +7,14 @@ from huitou_chassis.errors import Conflict, Forbidden, Invalid, NotFound, Proble
 from huitou_chassis.model import LongText, Model, Text, Time
 from huitou_chassis.outbox import Message
 from huitou_chassis.paging import Page, Paged
-from huitou_chassis.routing import Caller, Ctx, Held, Router, ShopId, Transaction
+from huitou_chassis.routing import UNCHANGING, Administrator, Caller, Ctx, Held, Router, ShopId, Transaction
 from huitou_chassis.service import Context, Job, Service
 from huitou_chassis.settings import Settings
 from huitou_chassis.shops import Shop
 
 __all__ = [
+    "UNCHANGING",
+    "Administrator",
     "Caller",
     "Clock",
     "Conflict",

@@ -12,7 +12,7 @@ import typer
 import uvloop
 from aiokafka.errors import KafkaError
 
-from huitou_chassis import keys_commands, migrations, process, publishing, topics
+from huitou_chassis import audit, keys_commands, migrations, process, publishing, topics
 from huitou_chassis.service import Service, running
 from huitou_chassis.settings import Settings
 
@@ -96,11 +96,9 @@ def verify(
     shop: Annotated[str, typer.Argument(help="The shop's id.")],
     customer: Annotated[str | None, typer.Option(help="One customer only.")] = None,
 ) -> None:
-    """Recompute a shop from the facts in every service, and report what differs from what is stored."""
+    """Recompute a shop from the facts in every service, and its audit log; report what differs from what is stored."""
     found = 0
     for service in _services():
-        if service.verify is None:
-            continue
         differences = _run(_verify(service, shop, customer))
         found += len(differences)
         typer.echo(f"{service.name}: {len(differences)} differences")
@@ -111,9 +109,10 @@ def verify(
 
 
 async def _verify(service: Service, shop: str, customer: str | None) -> list[str]:
-    assert service.verify is not None
     async with running(service, service.settings()) as ctx:
-        return await service.verify(ctx, shop, customer)
+        found = await service.verify(ctx, shop, customer) if service.verify else []
+        async with ctx.db.transaction() as tx:
+            return found + await audit.verify(tx, shop)
 
 
 if __name__ == "__main__":

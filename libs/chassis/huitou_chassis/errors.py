@@ -7,6 +7,7 @@ Problem                 a call that is refused: an RFC 9457 problem document
     Invalid             422 invalid, names the field
     Unauthenticated     401 unauthenticated
     Forbidden           403 forbidden
+    TooMany             429 too-many-calls, asks to come again
     Unavailable         503 unavailable, asks to come again
 """
 
@@ -64,6 +65,11 @@ class Unauthenticated(Problem):
 class Forbidden(Problem):
     def __init__(self, detail: str) -> None:
         super().__init__(403, "forbidden", detail)
+
+
+class TooMany(Problem):
+    def __init__(self, detail: str) -> None:
+        super().__init__(429, "too-many-calls", detail)
 
 
 class Unavailable(Problem):

@@ -14,7 +14,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from huitou_chassis import devclock, settings_api, telemetry
+from huitou_chassis import audit_api, devclock, settings_api, telemetry
 from huitou_chassis.batch import TRANSIENT
 from huitou_chassis.errors import FieldError, Problem
 from huitou_chassis.service import Context
@@ -32,7 +32,7 @@ def application(ctx: Context) -> FastAPI:
     """The API of one service."""
     app = FastAPI(title=ctx.service.title, version="1.0.0", redoc_url=None)
     app.state.ctx = ctx
-    for router in (settings_api.router, *ctx.service.routers):
+    for router in (settings_api.router, audit_api.router, *ctx.service.routers):
         app.include_router(router, prefix=PREFIX)
     if ctx.clock.settable:
         app.include_router(devclock.router)
@@ -132,7 +132,8 @@ def _add_problems(app: FastAPI) -> None:
 
 async def _problem(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, Problem)
-    headers = {"Retry-After": "1"} if error.status == HTTPStatus.SERVICE_UNAVAILABLE else {}
+    again = error.status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS)
+    headers = {"Retry-After": "1"} if again else {}
     if error.status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
     return document(error.status, error.type, error.detail, error.errors, headers)

@@ -17,15 +17,19 @@ KEYS_DATABASE = "huitou_keys"
 EVERY_SHOP = "*"
 REMEMBERED_SECONDS = 2.0
 REMEMBERED_KEYS = 10_000
-Role = Literal["viewer", "operator"]
+Role = Literal["viewer", "operator", "admin"]
+ROLES: tuple[Role, ...] = ("viewer", "operator", "admin")
+LOCK = 0x6B657973
+USUAL_RATE = 1000
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS api_key (
     key_id text COLLATE "C" PRIMARY KEY,
     hash bytea NOT NULL UNIQUE,
     name text NOT NULL,
-    role text NOT NULL CHECK (role IN ('viewer', 'operator')),
+    role text NOT NULL CHECK (role IN ('viewer', 'operator', 'admin')),
     shops text[] NOT NULL CHECK (cardinality(shops) > 0),
+    rate integer CHECK (rate > 0),
     created_at timestamptz NOT NULL DEFAULT now(),
     revoked_at timestamptz
 )
@@ -34,11 +38,12 @@ CREATE TABLE IF NOT EXISTS api_key (
 
 @dataclass(frozen=True)
 class Caller:
-    """Who calls: the key's id, what it may do, and in which shops ("*" is every shop)."""
+    """Who calls: the key's id, what it may do, in which shops ("*" is every shop), and how many calls a second."""
 
     key_id: str
     role: Role
     shops: frozenset[str]
+    rate: int | None = None
 
     def may_enter(self, shop: str) -> bool:
         return EVERY_SHOP in self.shops or shop in self.shops
@@ -58,9 +63,9 @@ class Keys:
         if until > time.monotonic():
             return caller
         row = await self._pool.fetchrow(
-            "SELECT key_id, role, shops FROM api_key WHERE hash = $1 AND revoked_at IS NULL", hashed
+            "SELECT key_id, role, shops, rate FROM api_key WHERE hash = $1 AND revoked_at IS NULL", hashed
         )
-        caller = Caller(row["key_id"], row["role"], frozenset(row["shops"])) if row else None
+        caller = Caller(row["key_id"], row["role"], frozenset(row["shops"]), row["rate"]) if row else None
         if len(self._known) >= REMEMBERED_KEYS:
             self._known.clear()
         self._known[hashed] = (time.monotonic() + REMEMBERED_SECONDS, caller)
@@ -70,13 +75,16 @@ class Keys:
 async def prepare(server: str) -> None:
     """Creates the keys' database and table where they are missing."""
     await create_database(server, KEYS_DATABASE)
-    await _run(server, _TABLE)
+    # Services that are migrated at once all come here, and of those PostgreSQL lets only one make the table.
+    await _run(server, f"DO $$ BEGIN PERFORM pg_advisory_xact_lock({LOCK}); {_TABLE}; END $$")
 
 
-async def create(server: str, *, name: str, role: Role, shops: list[str]) -> tuple[str, str]:
+async def create(
+    server: str, *, name: str, role: Role, shops: list[str], rate: int | None = USUAL_RATE
+) -> tuple[str, str]:
     """A new key: (its id, the key itself, which is shown this once)."""
     key = f"huitou_{secrets.token_urlsafe(32)}"
-    return await ensure(server, key, name=name, role=role, shops=shops), key
+    return await ensure(server, key, name=name, role=role, shops=shops, rate=rate), key
 
 
 async def ensure(
@@ -84,16 +92,17 @@ async def ensure(
     key: str,
     *,
     name: str = "installation",
-    role: Role = "operator",
+    role: Role = "admin",
     shops: list[str] | None = None,
+    rate: int | None = None,
 ) -> str:
-    """Registers a given key if it is not there yet; returns its id."""
+    """Registers a given key if it is not there yet; returns its id. Without a rate it may call as often as it likes."""
     await prepare(server)
     key_id = f"key_{secrets.token_hex(6)}"
     rows = await _run(
         server,
         """
-        INSERT INTO api_key (key_id, hash, name, role, shops) VALUES ($1, $2, $3, $4, $5)
+        INSERT INTO api_key (key_id, hash, name, role, shops, rate) VALUES ($1, $2, $3, $4, $5, $6)
         ON CONFLICT (hash) DO UPDATE SET name = api_key.name
         RETURNING key_id
         """,
@@ -102,6 +111,7 @@ async def ensure(
         name,
         role,
         shops or [EVERY_SHOP],
+        rate,
     )
     return str(rows[0]["key_id"])
 
@@ -117,11 +127,11 @@ async def revoke(server: str, key_id: str) -> bool:
 
 
 async def listed(server: str) -> list[asyncpg.Record]:
-    """key_id, name, role, shops, created_at and revoked_at of every key, oldest first."""
+    """key_id, name, role, shops, rate, created_at and revoked_at of every key, oldest first."""
     await prepare(server)
     return await _run(
         server,
-        "SELECT key_id, name, role, shops, created_at, revoked_at FROM api_key ORDER BY created_at, key_id",
+        "SELECT key_id, name, role, shops, rate, created_at, revoked_at FROM api_key ORDER BY created_at, key_id",
     )
 
 

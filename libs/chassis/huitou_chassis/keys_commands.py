@@ -19,23 +19,29 @@ def _server() -> str:
 def create(
     name: Annotated[str, typer.Argument(help="Whose key it is.")],
     shop: Annotated[list[str], typer.Option(help="A shop it may enter; give it once per shop; * for every shop.")],
-    role: Annotated[str, typer.Option(help="viewer may read, operator may do everything.")] = "operator",
+    role: Annotated[
+        str, typer.Option(help="viewer may read, operator may change, admin may see phones and the audit log, too.")
+    ] = "operator",
+    rate: Annotated[
+        int, typer.Option(min=0, help="Most calls a second at each process of a service; 0 for any number.")
+    ] = keys.USUAL_RATE,
 ) -> None:
     """Make a key. It is shown once; only its hash is kept."""
-    if role not in ("viewer", "operator"):
-        raise typer.BadParameter("viewer or operator", param_hint="--role")
-    made: keys.Role = "viewer" if role == "viewer" else "operator"
+    made = next((one for one in keys.ROLES if one == role), None)
+    if made is None:
+        raise typer.BadParameter(", ".join(keys.ROLES), param_hint="--role")
     asyncio.run(keys.prepare(_server()))
-    key_id, key = asyncio.run(keys.create(_server(), name=name, role=made, shops=shop))
+    key_id, key = asyncio.run(keys.create(_server(), name=name, role=made, shops=shop, rate=rate or None))
     typer.echo(f"{key_id}\n{key}")
 
 
 @app.command("list")
 def show() -> None:
-    """List the keys: id, role, shops, name, and whether each is in use."""
+    """List the keys: id, role, shops, calls a second, name, and whether each is in use."""
     for row in asyncio.run(keys.listed(_server())):
         state = f"revoked {row['revoked_at']:%Y-%m-%d}" if row["revoked_at"] else "in use"
-        typer.echo(f"{row['key_id']}  {row['role']:8}  {','.join(row['shops'])}  {row['name']}  {state}")
+        may = f"{row['role']:8}  {','.join(row['shops'])}  {row['rate'] or 'any'}/s"
+        typer.echo(f"{row['key_id']}  {may}  {row['name']}  {state}")
 
 
 @app.command()

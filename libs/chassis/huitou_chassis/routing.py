@@ -1,8 +1,9 @@
 """One call: who calls, in which shop, in one transaction that is committed before the answer leaves.
 
 body        over 1 MiB is refused; so are NUL and lone surrogates, with the field
-caller      401 without a key, 404 for a shop that is not the key's, 403 for a role that may only read
+caller      401 without a key, 429 beyond its rate, 404 for a shop that is not the key's, 403 for a role that may not
 once        a POST with an Idempotency-Key that succeeded answers the same again
+noted       what changes something is in the audit log, in the same transaction
 commit      before the answer; a commit that fails is a 503 or 500, never a 2xx
 """
 
@@ -15,16 +16,22 @@ import orjson
 from fastapi import APIRouter, Depends, Path, Request, Response
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
+from limits import RateLimitItemPerSecond
+from limits.aio.storage import MemoryStorage
+from limits.aio.strategies import MovingWindowRateLimiter
 
-from huitou_chassis import idempotency
+from huitou_chassis import audit, idempotency
 from huitou_chassis.db import Tx
-from huitou_chassis.errors import Forbidden, Invalid, NotFound, Unauthenticated
+from huitou_chassis.errors import Forbidden, Invalid, NotFound, TooMany, Unauthenticated
 from huitou_chassis.keys import Caller as KeyHolder
 from huitou_chassis.service import Context
 
 SHOP = r"[a-z0-9-]{1,64}"
 READING = ("GET", "HEAD")
 RETRIES = 3
+UNCHANGING = {"x-changes": False}
+"""`openapi_extra` of a route whose calls change nothing that an operator decides: they are not in the audit log."""
+_RATES = MovingWindowRateLimiter(MemoryStorage())
 _ESCAPES = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 
 Endpoint = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -54,21 +61,31 @@ async def _held(request: Request) -> Any:
     return context(request).held
 
 
+async def _administrator(request: Request) -> KeyHolder:
+    caller: KeyHolder = request.state.caller
+    if caller.role != "admin":
+        raise Forbidden("only a key with the role admin may do this")
+    return caller
+
+
 Ctx = Annotated[Context, Depends(_ctx)]
 Transaction = Annotated[Tx, Depends(_tx)]
 Caller = Annotated[KeyHolder, Depends(_caller)]
+Administrator = Annotated[KeyHolder, Depends(_administrator)]
 Held = Annotated[Any, Depends(_held)]
 ShopId = Annotated[str, Path(alias="shop", pattern=f"^{SHOP}$", description="The shop's id")]
 
 
 async def authenticate(request: Request) -> KeyHolder:
-    """The caller by `Authorization: Bearer KEY`; Unauthenticated without one that is in use."""
+    """The caller by `Authorization: Bearer KEY`; Unauthenticated without one in use, TooMany beyond its rate."""
     scheme, _, key = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not key.strip():
         raise Unauthenticated("send `Authorization: Bearer KEY`; `huitou keys create` makes a key")
     caller = await context(request).keys.caller(key.strip())
     if caller is None:
         raise Unauthenticated("this key does not exist or was revoked; `huitou keys list` shows the keys in use")
+    if caller.rate is not None and not await _RATES.hit(RateLimitItemPerSecond(caller.rate), caller.key_id):
+        raise TooMany(f"this key may make {caller.rate} calls a second; come again in a second")
     return caller
 
 
@@ -155,7 +172,9 @@ async def _once(request: Request, endpoint: Endpoint, body: bytes) -> Response:
     async with context(request).db.transaction(shop=request.path_params["shop"]) as tx:
         request.state.tx = tx
         if key is None:
-            return await endpoint(request)
+            response = await endpoint(request)
+            await note(request, tx, response.status_code)
+            return response
         scope = scope_of(request, key)
         known = await idempotency.claim(tx, {scope: idempotency.fingerprint(body)})
         if scope in known:
@@ -163,7 +182,18 @@ async def _once(request: Request, endpoint: Endpoint, body: bytes) -> Response:
         response = await endpoint(request)
         answer = idempotency.Answer(response.status_code, bytes(response.body))
         await idempotency.store(tx, {scope: answer})
+        await note(request, tx, response.status_code)
         return response
+
+
+async def note(request: Request, tx: Tx, status: int) -> None:
+    """Puts a call that changed something into the audit log. For routes with a transaction this happens by itself."""
+    route, caller = request.scope["route"], request.state.caller
+    if request.method in READING or (route.openapi_extra or {}).get("x-changes") is False:
+        return
+    body = audit.written(await request.body())
+    entry = audit.Entry(tx.us, caller.key_id, caller.role, request.method, request.url.path, status, body)
+    await audit.note(tx, request.path_params["shop"], entry)
 
 
 def scope_of(request: Request, key: str) -> idempotency.Scope:

@@ -8,12 +8,13 @@ from zoneinfo import ZoneInfo, available_timezones
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
+from fastapi import Request
 from pydantic import AfterValidator, StringConstraints
 
 from huitou_chassis import shops
 from huitou_chassis.errors import Unavailable
 from huitou_chassis.model import Model
-from huitou_chassis.routing import Ctx, Router, ShopId
+from huitou_chassis.routing import Ctx, Router, ShopId, note
 from huitou_chassis.service import Context
 from huitou_chassis.shops import Shop
 from huitou_events import ShopUpdated
@@ -51,7 +52,7 @@ async def read(shop: ShopId, ctx: Ctx) -> SettingsOut:
 
 
 @router.put("/settings")
-async def change(shop: ShopId, body: SettingsIn, ctx: Ctx) -> SettingsOut:
+async def change(shop: ShopId, body: SettingsIn, ctx: Ctx, request: Request) -> SettingsOut:
     async with ctx.db.transaction(shop=shop) as tx:
         now = (await tx.shops([shop]))[shop]
         fact = ShopUpdated(
@@ -60,6 +61,7 @@ async def change(shop: ShopId, body: SettingsIn, ctx: Ctx) -> SettingsOut:
             language=body.language or now.language,
         )
         tx.emit(fact, shop=shop, because=f"settings of {shop} at {tx.us}")
+        await note(request, tx, 200)
     await _wait_for_all(ctx, shop, fact)
     async with ctx.db.transaction(shop=shop) as tx:
         return _out((await tx.shops([shop]))[shop])

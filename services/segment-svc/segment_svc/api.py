@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any, Literal
 
-from huitou_chassis import Model, Page, Paged, Router, ShopId, Text, Transaction
+from huitou_chassis import UNCHANGING, Model, Page, Paged, Router, ShopId, Text, Transaction
 from huitou_events import Id, moment
 from segment_svc import audiences, insights, members, previews, roster
 from segment_svc.audiences import Audience
@@ -89,7 +89,7 @@ class PreviewOut(Model):
     sample: list[str]
 
 
-@router.post("/audiences/preview")
+@router.post("/audiences/preview", openapi_extra=UNCHANGING)
 async def preview(body: PreviewIn, shop: ShopId, tx: Transaction) -> PreviewOut:
     there = (await roster.read(tx, [shop]))[shop]
     found = await previews.preview(tx, there, audiences.compiled(body.rule, there.rules))

@@ -12,6 +12,7 @@ from campaign_svc.desk import Asked, ClaimDesk
 from campaign_svc.models import Claim
 from campaign_svc.uses import Lock, Redeem, Release, Step, Use
 from huitou_chassis import (
+    UNCHANGING,
     Conflict,
     Held,
     Model,
@@ -35,7 +36,7 @@ class ClaimIn(Model):
     customer_id: Id
 
 
-@router.post("/coupons/{coupon_id}/claims", status_code=201, response_model=ClaimOut)
+@router.post("/coupons/{coupon_id}/claims", status_code=201, response_model=ClaimOut, openapi_extra=UNCHANGING)
 async def claim_coupon(coupon_id: PathId, body: ClaimIn, shop: ShopId, held: Held, request: Request) -> Response:
     """A piece of the coupon for the customer; 409 `sold-out`, `limit-reached` or `not-valid`."""
     desk: ClaimDesk = held
@@ -76,7 +77,7 @@ class LockIn(Model):
     trade_id: Id
 
 
-@router.post("/claims/{claim_id}/lock")
+@router.post("/claims/{claim_id}/lock", openapi_extra=UNCHANGING)
 async def lock_claim(claim_id: PathId, body: LockIn, shop: ShopId, tx: Transaction) -> ClaimOut:
     """Holds the coupon for the order for 30 minutes of the platform's clock."""
     return await _use(tx, shop, claim_id, Lock(body.trade_id))
@@ -96,7 +97,7 @@ class RedeemIn(Model):
     items: Annotated[list[LineIn], Field(max_length=1000)] = Field(default_factory=list)
 
 
-@router.post("/claims/{claim_id}/redeem")
+@router.post("/claims/{claim_id}/redeem", openapi_extra=UNCHANGING)
 async def redeem_claim(claim_id: PathId, body: RedeemIn, shop: ShopId, tx: Transaction) -> ClaimOut:
     """Uses the coupon for the order; `discount` is what it takes off, never more than `amount`."""
     lines = [Line(**line.model_dump()) for line in body.items]
@@ -109,7 +110,7 @@ class ReleaseIn(Model):
     trade_id: Id | None = None
 
 
-@router.post("/claims/{claim_id}/release")
+@router.post("/claims/{claim_id}/release", openapi_extra=UNCHANGING)
 async def release_claim(claim_id: PathId, shop: ShopId, tx: Transaction, body: ReleaseIn | None = None) -> ClaimOut:
     """Gives the coupon back; it can be used again as long as it is valid."""
     return await _use(tx, shop, claim_id, Release(body.trade_id if body else None))

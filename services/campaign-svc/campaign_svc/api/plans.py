@@ -10,7 +10,7 @@ from campaign_svc.answers import EffectsOut, PlanListed, PlanOut
 from campaign_svc.audiences import Audience
 from campaign_svc.terms import PlanChange, PlanTerms
 from huitou_chassis import Context, Ctx, Model, Page, Paged, Router, ShopId, Transaction, Tx, idempotency
-from huitou_chassis.routing import replay, scope_of
+from huitou_chassis.routing import note, replay, scope_of
 from huitou_events import Id
 
 router = Router(tags=["plans"])
@@ -31,11 +31,13 @@ async def create_plan(terms: PlanTerms, shop: ShopId, ctx: Ctx, request: Request
 
 
 @router.patch("/plans/{plan_id}")
-async def change_plan(plan_id: PathId, change: PlanChange, shop: ShopId, ctx: Ctx) -> PlanOut:
+async def change_plan(plan_id: PathId, change: PlanChange, shop: ShopId, ctx: Ctx, request: Request) -> PlanOut:
     """Changes a draft; 409 `not-draft` once it was started. Fields that are not given stay."""
     size = (await audiences.get(ctx, shop, change.audience)).size if change.audience else None
     async with ctx.db.transaction(shop=shop) as tx:
-        return PlanOut.of(await plans.change(tx, shop, plan_id, change, audience_size=size))
+        changed = PlanOut.of(await plans.change(tx, shop, plan_id, change, audience_size=size))
+        await note(request, tx, 200)
+        return changed
 
 
 @router.post("/plans/{plan_id}/start", response_model=PlanOut)
@@ -107,4 +109,5 @@ async def _once(
         body = (await act(tx, audience)).model_dump_json(by_alias=True).encode()
         if scope is not None:
             await idempotency.store(tx, {scope: idempotency.Answer(status, body)})
+        await note(request, tx, status)
     return Response(body, status, media_type="application/json")
