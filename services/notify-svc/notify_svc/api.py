@@ -66,7 +66,7 @@ async def list_deliveries(
 
 
 @router.get("/deliveries/{job_id}")
-async def get_delivery(job_id: str, shop: ShopId, tx: Transaction) -> DeliveryOut:
+async def get_delivery(job_id: Id, shop: ShopId, tx: Transaction) -> DeliveryOut:
     row = await tx.fetchrow("SELECT * FROM delivery WHERE shop_id = $1 AND job_id = $2", shop, job_id)
     if row is None:
         raise NotFound(f"no message {job_id!r}; GET /deliveries lists them")
@@ -137,9 +137,9 @@ async def opt_out(body: OptOutIn, shop: ShopId, tx: Transaction) -> OptOutOut:
     return OptOutOut(customers=await opt_outs.by_phone(tx, shop, phone, how="api"))
 
 
-@router.get("/customers/{customer_id}/send-time")
+@router.get("/customers/{customer_id:path}/send-time")
 async def get_send_time(
-    customer_id: str,
+    customer_id: Id,
     shop: ShopId,
     tx: Transaction,
     from_: Annotated[Time | None, Query(alias="from")] = None,

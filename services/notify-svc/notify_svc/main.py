@@ -28,7 +28,7 @@ from huitou_events import (
     TradeCreated,
     TradePaid,
 )
-from notify_svc import api, handlers, receipts, sender, template_api
+from notify_svc import api, contacts_api, handlers, receipts, sender, template_api
 from notify_svc.settings import Settings
 
 SIGNALS = (
@@ -51,7 +51,7 @@ service = Service(
     name="notify",
     title="Huitou notify-svc: messages",
     settings=Settings,
-    routers=[api.router, template_api.router, receipts.router],
+    routers=[api.router, contacts_api.router, template_api.router, receipts.router],
     consumes={
         CustomerUpdated: handlers.record_preferences,
         CustomerErased: handlers.forget_customers,
