@@ -55,7 +55,7 @@ class Stage:
         self.api = api
         self.clock = clock
         self.shop = make.SHOP
-        self._client = client
+        self.client = client
         self._offset = 0
 
     @property
@@ -129,7 +129,7 @@ class Stage:
         return await self._call("DELETE", path, **options)
 
     async def _call(self, method: str, path: str, **options: Any) -> httpx2.Response:
-        return await self._client.request(method, f"/v1/shops/{self.shop}{path}", **options)
+        return await self.client.request(method, f"/v1/shops/{self.shop}{path}", **options)
 
     def _record(self, event: Delivered) -> Record:
         self._offset += 1

@@ -112,14 +112,14 @@ async def test_a_path_or_method_that_is_not_there_is_a_problem_document(tally: S
 
 async def test_health_readiness_metrics_and_documents_need_no_shop(tally: Stage) -> None:
     for path in ("/healthz", "/readyz", "/metrics", "/openapi.json", "/docs"):
-        assert (await tally._client.get(path)).status_code == 200
+        assert (await tally.client.get(path)).status_code == 200
 
 
 async def test_the_development_clock_goes_forward_only(tally: Stage) -> None:
-    before = (await tally._client.get("/dev/clock")).json()["now"]
-    after = (await tally._client.put("/dev/clock", json={"advance": "3d"})).json()["now"]
+    before = (await tally.client.get("/dev/clock")).json()["now"]
+    after = (await tally.client.put("/dev/clock", json={"advance": "3d"})).json()["now"]
     assert (before, after) == ("2026-11-02T04:00:00Z", "2026-11-05T04:00:00Z")
-    back = await tally._client.put("/dev/clock", json={"now": before})
+    back = await tally.client.put("/dev/clock", json={"now": before})
     assert (back.status_code, back.json()["type"]) == (409, "clock-goes-forward-only")
     for body in (
         {},
@@ -128,4 +128,4 @@ async def test_the_development_clock_goes_forward_only(tally: Stage) -> None:
         {"now": before, "advance": "1d"},
         {"advance": "99999999d"},
     ):
-        assert (await tally._client.put("/dev/clock", json=body)).status_code == 422
+        assert (await tally.client.put("/dev/clock", json=body)).status_code == 422

@@ -1,6 +1,8 @@
 """The command `huitou`: one group per installed service, keys, topics, publish, verify, and what plugs itself in."""
 
 import asyncio
+import json
+import os
 import sys
 from collections.abc import Coroutine
 from importlib.metadata import entry_points
@@ -18,9 +20,14 @@ from huitou_chassis.settings import Settings
 
 app = typer.Typer(help="Huitou: customer operations for online shops.", no_args_is_help=True, add_completion=False)
 
+ASKING = ("keys", "topics", "publish", "verify")
+"""Commands for people, who mean the servers of the installation that they have started."""
+
 
 def main() -> None:
     """Adds what is installed and runs the command line."""
+    if sys.argv[1:2] and sys.argv[1] in ASKING:
+        _look_around()
     # A process of one service loads that one only.
     for service in _services(sys.argv[1] if len(sys.argv) > 1 else ""):
         app.add_typer(_commands(service), name=service.name)
@@ -31,6 +38,15 @@ def main() -> None:
         app()
     except (OSError, TimeoutError, asyncpg.PostgresError, KafkaError) as error:
         sys.exit(f"huitou: {type(error).__name__}: {error}\nLook at HUITOU_KAFKA and HUITOU_POSTGRES.")
+
+
+def _look_around() -> None:
+    """Takes the servers of the installation that runs in this folder, where the environment names none."""
+    found = Path(os.environ.get("HUITOU_HOME") or ".huitou") / "endpoints.json"
+    if found.is_file():
+        endpoints = json.loads(found.read_text())
+        for name in ("kafka", "postgres"):
+            os.environ.setdefault(f"HUITOU_{name.upper()}", endpoints[name])
 
 
 def _services(named: str = "") -> list[Service]:

@@ -63,7 +63,7 @@ async def get_claim_by_code(code: PathId, shop: ShopId, tx: Transaction) -> Clai
     return ClaimOut.of(await claims.by_code(tx, shop, code), tx.us)
 
 
-@router.get("/customers/{customer_id}/coupons")
+@router.get("/customers/{customer_id:path}/coupons")
 async def list_coupons_of_customer(customer_id: PathId, shop: ShopId, page: Page, tx: Transaction) -> Paged[ClaimOut]:
     """What the customer has claimed, oldest first."""
     after_us, after_id = page.key(int, str) or (-1, "")
