@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib.metadata import entry_points
 from pathlib import Path
 
+import hypothesis  # noqa: F401 - its plugin would import it after the last test, which fails while objects are freed
 import pytest
 
 from huitou_chassis import Service

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 from aiokafka.errors import KafkaError
 
@@ -150,12 +151,14 @@ async def test_a_killed_server_loses_nothing_and_the_stream_is_back_in_seconds(p
 
 
 async def _accepts(platform: Platform, server: str, wanted: bool) -> bool:
-    """Whether its port takes connections, or does not, as wanted."""
-    address = platform.endpoints[server].rpartition("@")[2].split("/")[0]
-    host, _, port = address.partition(":")
+    """Whether it takes connections, or does not, as wanted. PostgreSQL's port is open while it still recovers."""
     try:
-        _, writer = await asyncio.open_connection(host, int(port))
-    except OSError:
+        if server == "postgres":
+            await (await asyncpg.connect(platform.endpoints["postgres"], timeout=5)).close()
+        else:
+            host, _, port = platform.endpoints["kafka"].partition(":")
+            _, writer = await asyncio.open_connection(host, int(port))
+            writer.close()
+    except (OSError, TimeoutError, asyncpg.PostgresError):
         return not wanted
-    writer.close()
     return wanted

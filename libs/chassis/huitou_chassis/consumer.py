@@ -4,7 +4,8 @@ A lane is one partition number of all topics: the key decides it, so one custome
 batch. Lanes are taken side by side. A crash between the two commits reads again, and the inbox drops what was taken.
 
 When partitions move, the batch in hand is finished first; then the new owner counts up their epochs in the database,
-and whoever still holds the old ones writes nothing more.
+and whoever still holds the old ones writes nothing more. A client that fails, or is given no partitions for long, is
+left for a new one: aiokafka's does not come back by itself when its coordination has ended with an error.
 """
 
 import asyncio
@@ -26,6 +27,8 @@ SESSION_MS = 10_000
 HEARTBEAT_MS = 1_000
 METADATA_MS = 30_000
 POLL_MS = 200
+JOIN_SECONDS = 30
+COMMIT_SECONDS = 10
 STOP_SECONDS = 5
 FETCH_BYTES = 4 * 1024 * 1024
 
@@ -46,29 +49,17 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
     async def run(self, stop: asyncio.Event) -> None:
         """Reads until `stop` is set and the batch in hand is committed."""
         await self._wait_for_topics(stop)
-        instance = f"{self._ctx.service.name}-{self._ctx.settings.instance}"
-        consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._ctx.settings.kafka,
-            client_id=instance,
-            group_id=self._ctx.service.group,
-            group_instance_id=instance,
-            partition_assignment_strategy=(RangePartitionAssignor,),
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            session_timeout_ms=SESSION_MS,
-            heartbeat_interval_ms=HEARTBEAT_MS,
-            metadata_max_age_ms=METADATA_MS,
-            max_partition_fetch_bytes=FETCH_BYTES,
-        )
-        if not await _started(consumer, stop):
-            return
-        try:
-            consumer.subscribe(self._ctx.service.topics, listener=self)
-            while not stop.is_set():
-                await self._round(consumer)
-        finally:
-            self.ready.clear()
-            await _within(STOP_SECONDS, consumer.stop())
+        while not stop.is_set():
+            consumer = self._client()
+            if not await _started(consumer, stop):
+                return
+            try:
+                consumer.subscribe(self._ctx.service.topics, listener=self)
+                await self._read(consumer, stop)
+            finally:
+                self.ready.clear()
+                self._epochs = None
+                await _within(STOP_SECONDS, consumer.stop())
 
     async def on_partitions_revoked(self, revoked: list[TopicPartition]) -> None:
         """Waits for the batch in hand, so that its offsets are committed while they are still ours."""
@@ -81,41 +72,66 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
         self.ready.set()
         log.info("partitions taken", partitions=len(assigned))
 
-    async def _round(self, consumer: AIOKafkaConsumer) -> None:
-        try:
-            fetched: Fetched = await consumer.getmany(timeout_ms=POLL_MS, max_records=self._ctx.settings.batch)
-        except KafkaError as error:
-            log.warning("reading is tried again", error=type(error).__name__)
-            await asyncio.sleep(0.2)
-            return
-        if fetched:
-            async with self._taking:
-                if self._epochs is None:
-                    self._epochs = await self._taken_over(consumer)
-                await self._take(consumer, fetched, self._epochs)
-        self.progress.look(consumer)
+    def _client(self) -> AIOKafkaConsumer:
+        instance = f"{self._ctx.service.name}-{self._ctx.settings.instance}"
+        return AIOKafkaConsumer(
+            bootstrap_servers=self._ctx.settings.kafka,
+            client_id=instance,
+            group_id=self._ctx.service.group,
+            group_instance_id=instance,
+            partition_assignment_strategy=(RangePartitionAssignor,),
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            session_timeout_ms=SESSION_MS,
+            heartbeat_interval_ms=HEARTBEAT_MS,
+            metadata_max_age_ms=METADATA_MS,
+            max_partition_fetch_bytes=FETCH_BYTES,
+        )
+
+    async def _read(self, consumer: AIOKafkaConsumer, stop: asyncio.Event) -> None:
+        """Takes batch after batch; returns at `stop`, or when the client had better be replaced."""
+        joined = time.monotonic()
+        while not stop.is_set():
+            try:
+                fetched: Fetched = await consumer.getmany(timeout_ms=POLL_MS, max_records=self._ctx.settings.batch)
+                if fetched:
+                    async with self._taking:
+                        if self._epochs is None:
+                            self._epochs = await self._taken_over(consumer)
+                        await self._take(consumer, fetched, self._epochs)
+            except KafkaError as error:
+                log.warning("the group is joined again", error=repr(error))
+                await asyncio.sleep(0.2)
+                return
+            if self.ready.is_set():
+                joined = time.monotonic()
+            elif time.monotonic() - joined > JOIN_SECONDS:
+                log.warning("the group is joined again", error=f"no partitions within {JOIN_SECONDS} s")
+                return
+            if self.progress.looks():
+                await self.progress.look(consumer)
 
     async def _taken_over(self, consumer: AIOKafkaConsumer) -> Epochs:
-        """Fences who had the partitions before, and finds out where they were left; tried until it succeeds."""
+        """Fences who had the partitions before, and finds out where they were left; waits for the database."""
+        places = sorted(consumer.assignment())
+        left = await asyncio.gather(*(consumer.committed(place) for place in places))
+        self.progress.begin(dict(zip(places, left, strict=True)))
         while True:
-            places = sorted(consumer.assignment())
             try:
-                left = await asyncio.gather(*(consumer.committed(place) for place in places))
-                epochs = await fencing.take(
+                return await fencing.take(
                     self._ctx.db, [Place(*place) for place in places], self._ctx.settings.instance
                 )
-            except (*TRANSIENT, KafkaError) as error:
+            except TRANSIENT as error:
                 log.warning("taking partitions is tried again", error=type(error).__name__)
                 await asyncio.sleep(LONGEST_PAUSE)
-            else:
-                self.progress.begin(dict(zip(places, left, strict=True)))
-                return epochs
 
     async def _take(self, consumer: AIOKafkaConsumer, fetched: Fetched, epochs: Epochs) -> None:
         began = time.perf_counter()
-        self.progress.look_for_gaps(fetched)
+        self.progress.taking(fetched)
         lanes: dict[int, list[Record]] = {}
         mine: dict[int, dict[Place, int]] = {}
+        # Partitions that moved while their records waited for the batch before are read by others.
+        fetched = {place: records for place, records in fetched.items() if Place(*place) in epochs}
         for place in sorted(fetched):
             lanes.setdefault(place.partition, []).extend(map(_record, fetched[place]))
             mine.setdefault(place.partition, {})[Place(*place)] = epochs[Place(*place)]
@@ -129,8 +145,9 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
     async def _commit(self, consumer: AIOKafkaConsumer, fetched: Fetched) -> None:
         self._ctx.failpoints.reach("before-offsets")
         try:
-            await consumer.commit({place: records[-1].offset + 1 for place, records in fetched.items()})
-        except KafkaError as error:
+            offsets = {place: records[-1].offset + 1 for place, records in fetched.items()}
+            await asyncio.wait_for(consumer.commit(offsets), COMMIT_SECONDS)
+        except (KafkaError, TimeoutError) as error:
             # After a rebalance another member reads these again, and the inbox drops them.
             log.warning("offsets not committed", error=type(error).__name__)
         self._ctx.failpoints.reach("after-offsets")

@@ -45,6 +45,7 @@ async def worker(service: Service) -> None:
         consumer, leadership, relay = Consumer(ctx), jobs.Leadership(ctx), Relay()
         parts = [
             consumer.run(stop),
+            consumer.progress.watch(stop, settings.stall_seconds),
             leadership.run(stop),
             jobs.run(ctx, Job("relay", relay.run, every=RELAY_SECONDS), leadership.leads, stop, wake=leadership.said),
             *(jobs.run(ctx, job, leadership.leads, stop) for job in service.jobs),

@@ -1,13 +1,17 @@
 """How far a worker has read: its lag, whether it gets on, and whether records were gone before it came to them."""
 
+import asyncio
 import time
 from collections.abc import Mapping
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError
 
 from huitou_chassis import telemetry
+from huitou_chassis.jobs import wait
 
+LOOK_SECONDS = 5
 log = structlog.get_logger()
 
 
@@ -17,7 +21,7 @@ class Progress:
     def __init__(self) -> None:
         self._next: dict[TopicPartition, int | None] = {}
         self._behind = False
-        self._moved = time.monotonic()
+        self._moved = self._looked = time.monotonic()
 
     def begin(self, left: Mapping[TopicPartition, int | None]) -> None:
         """These partitions are read from now on, from where they were left (None: never read)."""
@@ -26,8 +30,9 @@ class Progress:
         self._next = dict(left)
         self._moved = time.monotonic()
 
-    def look_for_gaps(self, fetched: Mapping[TopicPartition, list[ConsumerRecord]]) -> None:
-        """Raises the alarm for records that were deleted before they were read; reading goes on with what is there."""
+    def taking(self, fetched: Mapping[TopicPartition, list[ConsumerRecord]]) -> None:
+        """These are taken now. Raises the alarm for records that were deleted before; reading goes on with these."""
+        self._behind = True
         for place, records in fetched.items():
             expected = self._next.get(place)
             if expected is not None and records[0].offset > expected:
@@ -42,14 +47,24 @@ class Progress:
             self._next[place] = records[-1].offset + 1
             telemetry.RECORDS.labels(place.topic).inc(len(records))
 
-    def look(self, consumer: AIOKafkaConsumer) -> None:
-        """Compares with where the partitions end, as far as the broker has told."""
+    def looks(self) -> bool:
+        """Whether it is time to look again."""
+        return time.monotonic() - self._looked > LOOK_SECONDS
+
+    async def look(self, consumer: AIOKafkaConsumer) -> None:
+        """Compares with where the partitions end. The broker is asked: a client that fetches nothing knows no end."""
+        self._looked = time.monotonic()
+        places = sorted(consumer.assignment())
+        try:
+            for place in set(places) - self._next.keys():
+                self._next[place] = await asyncio.wait_for(consumer.committed(place), LOOK_SECONDS)
+            ends = await asyncio.wait_for(consumer.end_offsets(places), LOOK_SECONDS)
+        except (KafkaError, TimeoutError) as error:
+            log.warning("where the topics end is not known", error=type(error).__name__)
+            return
         self._behind = False
-        for place, following in self._next.items():
-            end = consumer.highwater(place) if place in consumer.assignment() else None
-            if end is None:
-                continue
-            lag = end - (following or 0)
+        for place in places:
+            lag = ends[place] - (self._next[place] or 0)
             telemetry.LAG.labels(place.topic, place.partition).set(lag)
             self._behind = self._behind or lag > 0
         if not self._behind:
@@ -58,3 +73,10 @@ class Progress:
     def stalled(self, seconds: float) -> bool:
         """Whether there has been something to read for so long, and nothing was taken."""
         return self._behind and time.monotonic() - self._moved > seconds
+
+    async def watch(self, stop: asyncio.Event, seconds: float) -> None:
+        """Ends the process when it is stalled: started again, it begins with connections that work."""
+        while not stop.is_set():
+            await wait(stop, 1)
+            if self.stalled(seconds):
+                raise RuntimeError(f"there is something to read, and nothing was taken for {seconds} s")

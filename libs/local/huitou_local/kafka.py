@@ -172,7 +172,8 @@ class EmbeddedKafka:
         settings = (self.home / "server.properties").read_text()
         settings = settings.replace(f"log.dirs={self.home / 'data'}", f"log.dirs={making}")
         (self.home / "format.properties").write_text(settings)
-        cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        # The first letter is not drawn: with a hyphen there the tool takes the id for an option.
+        cluster = "h" + urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")[1:]
         command = ["kafka.tools.StorageTool", "format", "-t", cluster, "-c", self.home / "format.properties"]
         child = await Child("format", [*java, *command], folder=self._logs).start()
         if await child.wait() != 0:

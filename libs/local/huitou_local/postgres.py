@@ -28,6 +28,8 @@ SETTINGS = {
     "random_page_cost": "1.1",
     "jit": "off",
     "synchronous_commit": "on",
+    # After kill -9 each of thousands of files is synced else, which takes seconds.
+    "recovery_init_sync_method": "syncfs",
     "log_min_duration_statement": "2s",
     "log_parameter_max_length": "0",
     "timezone": "UTC",

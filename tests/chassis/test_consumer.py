@@ -1,0 +1,52 @@
+"""The consumer's client may fail in ways that it does not get over by itself."""
+
+import asyncio
+
+import pytest
+from aiokafka import AIOKafkaConsumer
+
+from huitou_chassis import topics
+from huitou_chassis.consumer import Consumer
+from tests import make
+from tests.chassis.test_worker import publish
+from tests.stage import Stage
+from tests.waiting import until
+
+
+async def test_a_client_whose_coordination_has_ended_is_replaced(
+    kafka: str, tally: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await topics.create(kafka)
+    monkeypatch.setattr(tally.ctx, "settings", tally.ctx.settings.model_copy(update={"kafka": kafka}))
+    clients: list[AIOKafkaConsumer] = []
+    made = Consumer._client
+
+    def client(self: Consumer) -> AIOKafkaConsumer:
+        clients.append(made(self))
+        return clients[-1]
+
+    monkeypatch.setattr(Consumer, "_client", client)
+    consumer, stop = Consumer(tally.ctx), asyncio.Event()
+    running = asyncio.create_task(consumer.run(stop))
+    await asyncio.wait_for(consumer.ready.wait(), 30)
+
+    def broken(*_: object) -> bool:
+        raise RuntimeError("broken on purpose")
+
+    coordinator = clients[0]._coordinator
+    coordinator.need_rejoin = broken
+    coordinator.request_rejoin()
+    await until(lambda: _done(coordinator._coordination_task))
+    await publish(kafka, [make.completed(customer="late", trade="late", id="late")])
+
+    async def counted() -> bool:
+        return bool(await tally.db.pool.fetchval("SELECT count(*) FROM tally WHERE customer_id = 'late'"))
+
+    await until(counted)
+    stop.set()
+    await running
+    assert len(clients) == 2
+
+
+async def _done(task: asyncio.Task[None]) -> bool:
+    return task.done()
