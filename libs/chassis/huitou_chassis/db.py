@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 CONNECT_SECONDS = 5
 ACQUIRE_SECONDS = 5
 COMMAND_SECONDS = 30
+CALL_COMMAND_SECONDS = 10
 IDLE_SECONDS = 10
 _DIALECT = dialect.dialect()  # type: ignore[no-untyped-call]
 Statement = str | ClauseElement
@@ -121,12 +122,18 @@ class Database:
         A process of the API sees the rows of `shop` and no others (`isolation.py`).
         """
         async with self.pool.acquire(timeout=ACQUIRE_SECONDS) as connection:
-            # In one message: naming the shop costs no way to the server and back. It ends with the transaction.
-            await connection.execute("BEGIN" if shop is None else f"BEGIN; SET LOCAL huitou.shop = {_literal(shop)}")
             try:
+                # In one message: naming the shop costs no way to the server and back. It ends with the transaction.
+                await connection.execute(
+                    "BEGIN" if shop is None else f"BEGIN; SET LOCAL huitou.shop = {_literal(shop)}"
+                )
                 tx = Tx(connection, self._ctx)
                 yield tx
                 await tx.flush()
+            except TimeoutError:
+                # A server that does not answer would not answer a ROLLBACK either.
+                connection.terminate()
+                raise
             except BaseException:
                 # A connection that is gone has rolled back already.
                 with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
@@ -138,18 +145,18 @@ class Database:
         await self.pool.fetchval("SELECT 1", timeout=2)
 
 
-async def open_pool(url: str, *, size: int, name: str) -> "asyncpg.Pool[Any]":
+async def open_pool(url: str, *, size: int, name: str, command_seconds: float = COMMAND_SECONDS) -> "asyncpg.Pool[Any]":
     """A pool on `url`; asyncpg's errors or OSError when the server cannot be reached."""
     return await asyncpg.create_pool(
         url,
         min_size=1,
         max_size=size,
         timeout=CONNECT_SECONDS,
-        command_timeout=COMMAND_SECONDS,
+        command_timeout=command_seconds,
         init=_prepare,
         server_settings={
             "application_name": name,
-            "statement_timeout": f"{COMMAND_SECONDS}s",
+            "statement_timeout": f"{command_seconds}s",
             # A worker that stands still must not hold its locks for long: others take over its customers.
             "idle_in_transaction_session_timeout": f"{IDLE_SECONDS}s",
             "tcp_keepalives_idle": "10",

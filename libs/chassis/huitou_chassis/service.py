@@ -12,7 +12,7 @@ from fastapi import APIRouter
 from huitou_chassis import shops
 from huitou_chassis.cipher import Cipher
 from huitou_chassis.clock import Clock
-from huitou_chassis.db import Database, Tx, database_url, open_pool
+from huitou_chassis.db import CALL_COMMAND_SECONDS, COMMAND_SECONDS, Database, Tx, database_url, open_pool
 from huitou_chassis.errors import Unavailable
 from huitou_chassis.failpoints import Failpoints
 from huitou_chassis.keys import KEYS_DATABASE, Keys
@@ -109,13 +109,15 @@ async def running(service: Service, settings: Settings, *, keys: bool = False) -
     """Opens what a process of the service needs, the API's with the keys of callers; closes it at the end."""
     server = settings.postgres.get_secret_value()
     ctx = Context(service, settings)
-    pools = [
-        await open_pool(database_url(server, settings.database(service.name)), size=settings.pool, name=service.name)
-    ]
+    # Who calls waits for less than a batch may take.
+    seconds = CALL_COMMAND_SECONDS if keys else COMMAND_SECONDS
+    database = database_url(server, settings.database(service.name))
+    pools = [await open_pool(database, size=settings.pool, name=service.name, command_seconds=seconds)]
     ctx.db = Database(pools[0], ctx)
     try:
         if keys:
-            pools.append(await open_pool(database_url(server, KEYS_DATABASE), size=2, name=service.name))
+            found = database_url(server, KEYS_DATABASE)
+            pools.append(await open_pool(found, size=2, name=service.name, command_seconds=seconds))
             ctx.keys = Keys(pools[1])
         yield ctx
     finally:
