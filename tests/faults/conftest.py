@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.proxy import Proxy, proxied
 from tests.faults.rig import Rig, rigged
 
 PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
@@ -29,6 +30,13 @@ def rows() -> Iterator[list[tuple[str, str, str]]]:
 @pytest.fixture
 async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
     async with rigged(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+async def proxy(rig: Rig, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Proxy]:
+    """In front of PostgreSQL."""
+    async with proxied(rig.postgres.port, tmp_path_factory.getbasetemp()) as made:
         yield made
 
 

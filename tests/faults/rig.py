@@ -15,7 +15,7 @@ from typing import Any
 
 import asyncpg
 import httpx2
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from huitou_chassis import topics
@@ -53,6 +53,7 @@ class Program:
         }
         self._process: asyncio.subprocess.Process | None = None
         self._keeping: asyncio.Task[None] | None = None
+        self._stopping = False
         self.deaths = 0
 
     async def start(self) -> "Program":
@@ -64,6 +65,7 @@ class Program:
         """SIGTERM; the seconds that it took."""
         assert self._process and self._keeping
         began = time.monotonic()
+        self._stopping = True
         self.tell(signal.SIGTERM)
         await asyncio.wait_for(self._keeping, 60)
         return time.monotonic() - began
@@ -106,7 +108,7 @@ class Program:
         command = (sys.executable, "-m", "tests.chassis.tally", self._kind)
         while True:
             self._process = await asyncio.create_subprocess_exec(*command, env=self._env)
-            if await self._process.wait() == 0:
+            if await self._process.wait() == 0 or self._stopping:
                 return
             self.deaths += 1
 
@@ -114,21 +116,32 @@ class Program:
 class Rig:
     """Servers, programs and the stream."""
 
-    def __init__(self, kafka: EmbeddedKafka, postgres: EmbeddedPostgres, stack: AsyncExitStack) -> None:
+    def __init__(
+        self, kafka: EmbeddedKafka, postgres: EmbeddedPostgres, stack: AsyncExitStack, *, bootstrap: str = ""
+    ) -> None:
         self.kafka = kafka
+        self._bootstrap = bootstrap
         self.postgres = postgres
         self.published: Counter[str] = Counter()
         self._stack = stack
         self._numbers = itertools.count(1)
 
+    @property
+    def address(self) -> str:
+        """The bootstrap servers; `bootstrap` where they are several."""
+        return self._bootstrap or self.kafka.address
+
     async def prepared(self) -> "Rig":
-        await topics.create(self.kafka.address)
-        await prepare(service, self.postgres.url, NAME)
+        await topics.create(self.address)
+        await self.migrated()
         return self
+
+    async def migrated(self) -> None:
+        await prepare(service, self.postgres.url, NAME)
 
     async def program(self, kind: User = "worker", instance: str = "0", *, port: int | None = None) -> Program:
         """Started now and stopped at the end, if it was not before; `port`: of a proxy in front of PostgreSQL."""
-        made = Program(kind, instance, self.kafka.address, self._url(kind, port))
+        made = Program(kind, instance, self.address, self._url(kind, port))
         self._stack.push_async_callback(_ended, made)
         return await made.start()
 
@@ -184,6 +197,37 @@ class Rig:
         finally:
             await connection.close()
 
+    async def said(self, topic: str, key: bytes) -> list[bytes | None]:
+        """The values on the topic under the key."""
+        consumer = AIOKafkaConsumer(topic, bootstrap_servers=self.address, auto_offset_reset="earliest")
+        await consumer.start()
+        try:
+            ends = await consumer.end_offsets(consumer.assignment())
+            found = []
+            while any([await consumer.position(place) < end for place, end in ends.items()]):
+                for records in (await consumer.getmany(timeout_ms=200)).values():
+                    found += [record.value for record in records if record.key == key]
+            return found
+        finally:
+            await consumer.stop()
+
+    async def read_from(self, group: str, offset: int) -> None:
+        """Sets where the group goes on in the trades, as soon as it has no member."""
+        places = [TopicPartition("shop.trades", number) for number in range(topics.PARTITIONS)]
+        consumer = AIOKafkaConsumer(bootstrap_servers=self.address, group_id=group, enable_auto_commit=False)
+        await consumer.start()
+        consumer.assign(places)
+
+        async def committed() -> bool:
+            try:
+                await consumer.commit(dict.fromkeys(places, offset))
+            except KafkaError:
+                return False
+            return True
+
+        await until(committed)
+        await consumer.stop()
+
     async def waits_for_a_lock(self) -> bool:
         """Whether a process of the tally does."""
         return bool(await self.fetch("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"))
@@ -209,7 +253,7 @@ class Rig:
 
     async def _sent(self, events: list[Event[Any]]) -> bool:
         producer = AIOKafkaProducer(
-            bootstrap_servers=self.kafka.address, enable_idempotence=True, request_timeout_ms=5000, linger_ms=5
+            bootstrap_servers=self.address, enable_idempotence=True, request_timeout_ms=5000, linger_ms=5
         )
         try:
             await producer.start()

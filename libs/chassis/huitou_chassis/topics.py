@@ -40,10 +40,12 @@ async def missing(bootstrap: str, names: list[str]) -> list[str]:
 
 def _topics(partitions: int, replication: int) -> list[NewTopic]:
     made = []
+    # Acknowledged by two, a record outlives the loss of one.
+    copies = {"min.insync.replicas": "2"} if replication > 2 else {}
     for topic in TOPICS.values():
         days = topic.retention_days
         # By arrival: a shop's events of years ago would be deleted as they come if their own time counted.
-        config = {
+        config = copies | {
             "message.timestamp.type": "LogAppendTime",
             "retention.ms": str(days * DAY_MS if days else -1),
             "max.message.bytes": str(RECORD_BYTES),

@@ -172,13 +172,15 @@ class EmbeddedKafka:
         settings = (self.home / "server.properties").read_text()
         settings = settings.replace(f"log.dirs={self.home / 'data'}", f"log.dirs={making}")
         (self.home / "format.properties").write_text(settings)
-        # The first letter is not drawn: with a hyphen there the tool takes the id for an option.
-        cluster = "h" + urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")[1:]
-        command = ["kafka.tools.StorageTool", "format", "-t", cluster, "-c", self.home / "format.properties"]
+        command = ["kafka.tools.StorageTool", "format", "-t", self._cluster_id(), "-c", self.home / "format.properties"]
         child = await Child("format", [*java, *command], folder=self._logs).start()
         if await child.wait() != 0:
             raise RuntimeError(f"Kafka's storage could not be formatted: {child.last_words()}")
         making.rename(self.home / "data")
+
+    def _cluster_id(self) -> str:
+        # The first letter is not drawn: with a hyphen there the tool takes the id for an option.
+        return "h" + urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")[1:]
 
     async def _ready(self, child: Child) -> None:
         deadline = time.monotonic() + READY_WITHIN
