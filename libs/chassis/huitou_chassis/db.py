@@ -29,6 +29,7 @@ ACQUIRE_SECONDS = 5
 COMMAND_SECONDS = 30
 CALL_COMMAND_SECONDS = 10
 IDLE_SECONDS = 10
+PING_SECONDS = 2
 _DIALECT = dialect.dialect()  # type: ignore[no-untyped-call]
 Statement = str | ClauseElement
 
@@ -121,7 +122,7 @@ class Database:
 
         A process of the API sees the rows of `shop` and no others (`isolation.py`).
         """
-        async with self.pool.acquire(timeout=ACQUIRE_SECONDS) as connection:
+        async with connected(self.pool) as connection:
             try:
                 # In one message: naming the shop costs no way to the server and back. It ends with the transaction.
                 await connection.execute(
@@ -131,8 +132,7 @@ class Database:
                 yield tx
                 await tx.flush()
             except TimeoutError:
-                # A server that does not answer would not answer a ROLLBACK either.
-                connection.terminate()
+                # Thrown away with its connection: who does not answer would not answer a ROLLBACK either.
                 raise
             except BaseException:
                 # A connection that is gone has rolled back already.
@@ -141,8 +141,35 @@ class Database:
                 raise
             await connection.execute("COMMIT")
 
+    async def fetch(self, sql: str, *args: Any) -> list[asyncpg.Record]:
+        """The rows of one statement that is a transaction of its own."""
+        async with connected(self.pool) as connection:
+            return await connection.fetch(sql, *args)
+
+    async def execute(self, sql: str, *args: Any) -> None:
+        """One statement that is a transaction of its own."""
+        async with connected(self.pool) as connection:
+            await connection.execute(sql, *args)
+
     async def ping(self) -> None:
-        await self.pool.fetchval("SELECT 1", timeout=2)
+        async with connected(self.pool, PING_SECONDS) as connection:
+            await connection.fetchval("SELECT 1", timeout=PING_SECONDS)
+
+
+@asynccontextmanager
+async def connected(
+    pool: "asyncpg.Pool[Any]", seconds: float = ACQUIRE_SECONDS
+) -> AsyncIterator["asyncpg.pool.PoolConnectionProxy[Any]"]:
+    """One connection of the pool, waited for so long at most.
+
+    When the server does not answer in time it is thrown away: giving it back would wait for that server again.
+    """
+    async with pool.acquire(timeout=seconds) as connection:
+        try:
+            yield connection
+        except TimeoutError:
+            connection.terminate()
+            raise
 
 
 async def open_pool(url: str, *, size: int, name: str, command_seconds: float = COMMAND_SECONDS) -> "asyncpg.Pool[Any]":

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import asyncpg
 
-from huitou_chassis.db import COMMAND_SECONDS, CONNECT_SECONDS, create_database, database_url
+from huitou_chassis.db import COMMAND_SECONDS, CONNECT_SECONDS, connected, create_database, database_url
 
 KEYS_DATABASE = "huitou_keys"
 EVERY_SHOP = "*"
@@ -62,9 +62,12 @@ class Keys:
         until, caller = self._known.get(hashed, (0.0, None))
         if until > time.monotonic():
             return caller
-        row = await self._pool.fetchrow(
-            "SELECT key_id, role, shops, rate FROM api_key WHERE hash = $1 AND revoked_at IS NULL", hashed
-        )
+        async with connected(self._pool) as connection:
+            row = await connection.fetchrow(
+                "SELECT key_id, role, shops, rate FROM api_key WHERE hash = $1 AND revoked_at IS NULL",
+                hashed,
+                timeout=CONNECT_SECONDS,
+            )
         caller = Caller(row["key_id"], row["role"], frozenset(row["shops"]), row["rate"]) if row else None
         if len(self._known) >= REMEMBERED_KEYS:
             self._known.clear()

@@ -25,7 +25,7 @@ class Relay:
 
     async def run(self, ctx: Context) -> bool:
         """Sends what waits, at most 2,000 rows; True when that many were there."""
-        rows = await ctx.db.pool.fetch("SELECT id, topic, key, value, headers FROM outbox ORDER BY id LIMIT $1", ROWS)
+        rows = await ctx.db.fetch("SELECT id, topic, key, value, headers FROM outbox ORDER BY id LIMIT $1", ROWS)
         telemetry.OUTBOX.set(len(rows))
         if not rows:
             return False
@@ -45,7 +45,7 @@ class Relay:
             await self.close()
             raise
         ctx.failpoints.reach("after-send")
-        await ctx.db.pool.execute("DELETE FROM outbox WHERE id = ANY($1::bigint[])", [row["id"] for row in rows])
+        await ctx.db.execute("DELETE FROM outbox WHERE id = ANY($1::bigint[])", [row["id"] for row in rows])
         for row in rows:
             telemetry.RELAYED.labels(row["topic"]).inc()
         return len(rows) == ROWS

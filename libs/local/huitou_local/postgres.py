@@ -34,7 +34,7 @@ SETTINGS = {
     "log_parameter_max_length": "0",
     "timezone": "UTC",
 }
-FAST = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off", "max_wal_size": "4GB"}
+FAST = {"fsync": "off", "full_page_writes": "off", "max_wal_size": "4GB"}
 
 
 class EmbeddedPostgres:
