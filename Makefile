@@ -7,10 +7,10 @@ MANIFESTS := $(OURS:=/pyproject.toml)
 CODE := $(OURS) tests bench
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test lint bench clean
+.PHONY: help setup demo up test test-faults lint bench clean
 
 help:  ## list these targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 8
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 setup: $(VENV)/ready  ## make the environment (the others do it, too)
 
@@ -22,6 +22,9 @@ up: $(VENV)/ready  ## start Kafka, PostgreSQL and the four services, without dat
 
 test: $(VENV)/tools  ## run every test
 	@$(BIN)/pytest
+
+test-faults: $(VENV)/tools  ## break servers, processes and ways between them for half an hour; writes docs/reliability.md
+	@HUITOU_WRITE=1 $(BIN)/pytest -m fault tests/faults
 
 lint: $(VENV)/tools  ## check style and types
 	@$(BIN)/ruff check .

@@ -9,12 +9,12 @@ import asyncpg
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from huitou_chassis import audit_api, devclock, settings_api, telemetry
+from huitou_chassis import audit_api, devclock, documents, settings_api, telemetry
 from huitou_chassis.batch import TRANSIENT
 from huitou_chassis.errors import FieldError, Problem
 from huitou_chassis.service import Context
@@ -40,6 +40,7 @@ def application(ctx: Context) -> FastAPI:
     _add_problems(app)
     app.add_middleware(BodyLimit)
     app.add_middleware(Measured)
+    documents.complete(app)
     return app
 
 
@@ -115,7 +116,7 @@ def _add_health(app: FastAPI, ctx: Context, consumer: "Consumer | None" = None) 
             return JSONResponse({"status": "waiting for partitions"}, 503)
         return JSONResponse({"status": "ready"})
 
-    @app.get("/metrics", tags=["health"])
+    @app.get("/metrics", tags=["health"], response_class=PlainTextResponse)
     async def metrics() -> Response:
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
@@ -150,7 +151,10 @@ async def _refused(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     names = {400: "not-json", 404: "no-such-path", 405: "no-such-method", 413: "too-large"}
     kind = names.get(error.status_code, re.sub(r"\W+", "-", HTTPStatus(error.status_code).phrase.lower()))
-    return document(error.status_code, kind, str(error.detail), headers=dict(error.headers or {}))
+    headers = dict(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers = {"Allow": documents.allowed(request.app, request.scope)}
+    return document(error.status_code, kind, str(error.detail), headers=headers)
 
 
 async def _unavailable(request: Request, error: Exception) -> JSONResponse:

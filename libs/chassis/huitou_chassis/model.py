@@ -1,10 +1,11 @@
 """Bodies and answers of calls: unknown fields are refused, times are RFC 3339, texts carry no control characters."""
 
 import re
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
+
+from huitou_events import Moment
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
@@ -21,11 +22,7 @@ def _without_control(text: str) -> str:
     return text
 
 
-def _utc(moment: datetime) -> datetime:
-    return moment.astimezone(UTC)
-
-
 Text = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_without_control)]
 LongText = Annotated[str, StringConstraints(min_length=1, max_length=2000), AfterValidator(_without_control)]
-Time = Annotated[AwareDatetime, AfterValidator(_utc)]
+Time = Moment
 JsonObject = dict[str, Any]

@@ -36,7 +36,7 @@ class SettingsIn(Model):
 
     timezone: Annotated[str, AfterValidator(_known_zone)] | None = None
     currency: Annotated[str, StringConstraints(pattern="^[A-Z]{3}$")] | None = None
-    language: Annotated[str, StringConstraints(pattern="^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")] | None = None
+    language: Annotated[str, StringConstraints(max_length=35, pattern="^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")] | None = None
 
 
 class SettingsOut(Model):
