@@ -85,9 +85,7 @@ class Stage:
 
     async def dead(self) -> list[tuple[str, str, str, bytes | None]]:
         """(topic, reason, detail, value) of every dead letter so far."""
-        rows = await self.db.pool.fetch(
-            "SELECT topic, value, headers FROM outbox WHERE headers IS NOT NULL ORDER BY id"
-        )
+        rows = await self.db.pool.fetch("SELECT topic, value, headers FROM outbox WHERE topic LIKE '%.dlq' ORDER BY id")
         letters = []
         for row in rows:
             why = {name: value.decode() for name, value in unpack(row["headers"]) if name.startswith("huitou-")}

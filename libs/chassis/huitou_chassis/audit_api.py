@@ -1,11 +1,11 @@
-"""GET /audit: what operators changed in the shop, for administrators."""
+"""GET /audit: what operators changed in the shop, or in what belongs to none, for administrators."""
 
 from datetime import datetime
 
 from huitou_chassis import audit
 from huitou_chassis.model import Model
 from huitou_chassis.paging import Page, Paged
-from huitou_chassis.routing import Administrator, Router, ShopId, Transaction
+from huitou_chassis.routing import Administrator, Owner, Router, Transaction
 from huitou_events import moment
 
 router = Router(tags=["audit"])
@@ -26,7 +26,7 @@ class EntryOut(Model):
 
 
 @router.get("/audit")
-async def listed(shop: ShopId, page: Page, tx: Transaction, _: Administrator) -> Paged[EntryOut]:
+async def listed(shop: Owner, page: Page, tx: Transaction, _: Administrator) -> Paged[EntryOut]:
     (after,) = page.key(int) or [0]
     rows = await audit.page(tx, shop, after=after, limit=page.limit + 1)
     return page.answer(

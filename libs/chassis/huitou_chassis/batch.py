@@ -1,6 +1,6 @@
 """One batch of records: decode, admit, handle, say, commit; and what to do when that fails.
 
-    decode        what cannot be understood becomes a dead letter
+    decode        what cannot be understood becomes a dead letter; what another service replays is passed over
     inbox         what was taken before is dropped; one name with two contents becomes a dead letter
     handlers      runs of events that share a handler, in order
     outbox        what was said and the dead letters, in the same transaction
@@ -11,7 +11,6 @@ until the event that cannot be handled is alone: refused, it becomes a dead lett
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, TypeAlias
 
@@ -19,12 +18,12 @@ import asyncpg
 import structlog
 
 from huitou_chassis import fencing, inbox, telemetry
-from huitou_chassis.db import Tx
 from huitou_chassis.errors import Reject
 from huitou_chassis.fencing import Epochs, Fenced
-from huitou_chassis.outbox import Message
+from huitou_chassis.record import Record
+from huitou_chassis.refusals import Refusal, is_for, keep
 from huitou_chassis.service import Context, Handler
-from huitou_events import Event, Undecodable, decode, micros
+from huitou_events import Event, Undecodable, decode
 
 AHEAD_US = 400 * 86_400 * 1_000_000
 ATTEMPTS = 5
@@ -44,26 +43,6 @@ TRANSIENT = (
 )
 
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True)
-class Record:
-    """A record as it came from the broker; `timestamp` is its arrival there in milliseconds."""
-
-    topic: str
-    partition: int
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
-    headers: Sequence[tuple[str, bytes]] = ()
-
-
-@dataclass(frozen=True)
-class Refusal:
-    record: Record
-    reason: str
-    detail: str
 
 
 Taken: TypeAlias = list[tuple[Record, Event[Any]]]
@@ -122,6 +101,8 @@ def _understood(ctx: Context, records: Sequence[Record]) -> tuple[Taken, list[Re
     latest = ctx.clock.us() + AHEAD_US
     handlers = ctx.service.handlers
     for record in records:
+        if not is_for(record, ctx.service.name):
+            continue
         try:
             event = decode(record.topic, record.key, record.value, record.headers)
         except Undecodable as error:
@@ -151,49 +132,14 @@ async def _take(ctx: Context, events: Taken, refusals: list[Refusal], epochs: Ep
         ]
         if tx.rejected:
             await inbox.forget(tx, [inbox.name_of(event) for event, _, _ in tx.rejected])
-        letters = await _dead_letters(tx, [*refusals, *refused])
+        dead = await keep(tx, [*refusals, *refused])
         await tx.flush()
         ctx.failpoints.reach("before-commit")
     ctx.failpoints.reach("after-commit")
-    for letter in letters:
+    for letter in dead:
         telemetry.DEAD_LETTERS.labels(letter.record.topic, letter.reason).inc()
         log.warning("dead letter", topic=letter.record.topic, reason=letter.reason, offset=letter.record.offset)
 
 
 def _handler(ctx: Context, event: Event[Any]) -> Handler:
     return ctx.service.handlers[type(event.data)]
-
-
-async def _dead_letters(tx: Tx, refusals: list[Refusal]) -> list[Refusal]:
-    """Sends each to its topic's dead letters, once: a record read again after a crash is known by its place."""
-    if not refusals:
-        return []
-    places = {
-        (
-            "",
-            inbox.fingerprint(
-                "dead", r.record.topic, *map(str, (r.record.partition, r.record.offset, r.record.timestamp))
-            ),
-        ): r
-        for r in refusals
-    }
-    new = await inbox.remember(tx, dict.fromkeys(places, b""))
-    letters = [refusal for place, refusal in places.items() if place in new]
-    for letter in letters:
-        tx.send(_letter(tx, letter))
-    return letters
-
-
-def _letter(tx: Tx, refusal: Refusal) -> Message:
-    record = refusal.record
-    why = {
-        "huitou-reason": refusal.reason,
-        "huitou-detail": refusal.detail,
-        "huitou-service": tx.ctx.service.name,
-        "huitou-topic": record.topic,
-        "huitou-partition": str(record.partition),
-        "huitou-offset": str(record.offset),
-        "huitou-at-us": str(micros(tx.now)),
-    }
-    headers = [*record.headers, *((name, value.encode()) for name, value in why.items())]
-    return Message(f"{record.topic}.dlq", record.key, record.value, headers)

@@ -1,4 +1,4 @@
-"""The command `huitou`: one group per installed service, keys, topics, publish, verify, and what plugs itself in."""
+"""The command `huitou`: a group for each installed service, keys, dead, topics, publish, verify, and what plugs in."""
 
 import asyncio
 import json
@@ -14,13 +14,13 @@ import typer
 import uvloop
 from aiokafka.errors import KafkaError
 
-from huitou_chassis import audit, keys_commands, migrations, process, publishing, topics
+from huitou_chassis import audit, keys_commands, letters_commands, migrations, process, publishing, topics
 from huitou_chassis.service import Service, running
 from huitou_chassis.settings import Settings
 
 app = typer.Typer(help="Huitou: customer operations for online shops.", no_args_is_help=True, add_completion=False)
 
-ASKING = ("keys", "topics", "publish", "verify")
+ASKING = ("keys", "topics", "publish", "verify", "dead")
 """Commands for people, who mean the servers of the installation that they have started."""
 
 
@@ -32,6 +32,7 @@ def main() -> None:
     for service in _services(sys.argv[1] if len(sys.argv) > 1 else ""):
         app.add_typer(_commands(service), name=service.name)
     app.add_typer(keys_commands.app, name="keys")
+    app.add_typer(letters_commands.app, name="dead")
     for plugin in entry_points(group="huitou.commands"):
         app.registered_commands += plugin.load().registered_commands
     try:
@@ -45,8 +46,10 @@ def _look_around() -> None:
     found = Path(os.environ.get("HUITOU_HOME") or ".huitou") / "endpoints.json"
     if found.is_file():
         endpoints = json.loads(found.read_text())
-        for name in ("kafka", "postgres"):
-            os.environ.setdefault(f"HUITOU_{name.upper()}", endpoints[name])
+        named = {name: endpoints[name] for name in ("kafka", "postgres", "api_key")}
+        urls = {f"{name}_url": endpoints[name] for name in Settings().service_names}
+        for name, value in (named | urls).items():
+            os.environ.setdefault(f"HUITOU_{name.upper()}", value)
 
 
 def _services(named: str = "") -> list[Service]:

@@ -18,9 +18,10 @@ from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import KafkaError
 
 from huitou_chassis import fencing, telemetry, topics
-from huitou_chassis.batch import LONGEST_PAUSE, TRANSIENT, Record, process
+from huitou_chassis.batch import LONGEST_PAUSE, TRANSIENT, process
 from huitou_chassis.fencing import Epochs, Place
 from huitou_chassis.progress import Progress
+from huitou_chassis.record import Record
 from huitou_chassis.service import Context
 
 SESSION_MS = 10_000
@@ -133,7 +134,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
         # Partitions that moved while their records waited for the batch before are read by others.
         fetched = {place: records for place, records in fetched.items() if Place(*place) in epochs}
         for place in sorted(fetched):
-            lanes.setdefault(place.partition, []).extend(map(_record, fetched[place]))
+            lanes.setdefault(place.partition, []).extend(map(Record.of, fetched[place]))
             mine.setdefault(place.partition, {})[Place(*place)] = epochs[Place(*place)]
         async with asyncio.TaskGroup() as group:
             for number, records in lanes.items():
@@ -183,15 +184,3 @@ async def _within(seconds: float, work: Awaitable[object]) -> None:
         await asyncio.wait_for(work, seconds)
     except (TimeoutError, KafkaError) as error:
         log.warning("Kafka was left without a word", error=type(error).__name__)
-
-
-def _record(record: ConsumerRecord) -> Record:
-    return Record(
-        record.topic,
-        record.partition,
-        record.offset,
-        record.timestamp,
-        record.key,
-        record.value,
-        record.headers,
-    )

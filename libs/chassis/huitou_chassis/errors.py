@@ -4,6 +4,7 @@ Reject                  an event that can never succeed: it becomes a dead lette
 Problem                 a call that is refused: an RFC 9457 problem document
     NotFound            404 not-found
     Conflict            409 with a type of its own
+    Gone                410 gone
     Invalid             422 invalid, names the field
     Unauthenticated     401 unauthenticated
     Forbidden           403 forbidden
@@ -50,6 +51,11 @@ class NotFound(Problem):
 class Conflict(Problem):
     def __init__(self, type: str, detail: str) -> None:
         super().__init__(409, type, detail)
+
+
+class Gone(Problem):
+    def __init__(self, detail: str) -> None:
+        super().__init__(410, "gone", detail)
 
 
 class Invalid(Problem):

@@ -7,23 +7,25 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 import structlog
-from fastapi import FastAPI, Request, Response
+from fastapi import Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from huitou_chassis import audit_api, devclock, documents, settings_api, telemetry
+from huitou_chassis import audit_api, devclock, documents, letters_api, settings_api, telemetry
 from huitou_chassis.batch import TRANSIENT
 from huitou_chassis.errors import FieldError, Problem
+from huitou_chassis.routing import in_shop
 from huitou_chassis.service import Context
 
 if TYPE_CHECKING:
     from huitou_chassis.consumer import Consumer
 
 BODY_BYTES = 1024 * 1024
-PREFIX = "/v1/shops/{shop}"
+INSTALLATION = "/v1"
+PREFIX = f"{INSTALLATION}/shops/{{shop}}"
 
 log = structlog.get_logger()
 
@@ -32,8 +34,11 @@ def application(ctx: Context) -> FastAPI:
     """The API of one service."""
     app = FastAPI(title=ctx.service.title, version="1.0.0", redoc_url=None)
     app.state.ctx = ctx
-    for router in (settings_api.router, audit_api.router, *ctx.service.routers):
+    for router in (settings_api.router, *ctx.service.routers):
         app.include_router(router, prefix=PREFIX)
+    for router in (audit_api.router, letters_api.router):
+        app.include_router(router, prefix=PREFIX, dependencies=[Depends(in_shop)])
+        app.include_router(router, prefix=INSTALLATION)
     if ctx.clock.settable:
         app.include_router(devclock.router)
     _add_health(app, ctx)

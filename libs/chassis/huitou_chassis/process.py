@@ -13,13 +13,14 @@ import structlog
 import uvicorn
 from fastapi import FastAPI
 
-from huitou_chassis import http, jobs, migrations, telemetry
+from huitou_chassis import http, jobs, letters, migrations, telemetry
 from huitou_chassis.consumer import Consumer
 from huitou_chassis.relay import Relay
 from huitou_chassis.service import Context, Job, Service, running
 from huitou_chassis.settings import Settings
 
 RELAY_SECONDS = 0.5
+MEASURE_SECONDS = 10
 
 log = structlog.get_logger()
 
@@ -48,6 +49,7 @@ async def worker(service: Service) -> None:
             consumer.progress.watch(stop, settings.stall_seconds),
             leadership.run(stop),
             jobs.run(ctx, Job("relay", relay.run, every=RELAY_SECONDS), leadership.leads, stop, wake=leadership.said),
+            jobs.run(ctx, Job("dead-letters", letters.measure, every=MEASURE_SECONDS), leadership.leads, stop),
             *(jobs.run(ctx, job, leadership.leads, stop) for job in service.jobs),
         ]
         if settings.health_port:

@@ -1,14 +1,15 @@
 """One call: who calls, in which shop, in one transaction that is committed before the answer leaves.
 
 body        over 1 MiB is refused; so are NUL and lone surrogates, with the field
-caller      401 without a key, 429 beyond its rate, 404 for a shop that is not the key's, 403 for a role that may not
+caller      401 without a key, 429 beyond its rate, 404 for a shop that is not the key's, 403 for a role that may not,
+            or for what belongs to no shop with a key that is not every shop's
 once        a POST with an Idempotency-Key that succeeded answers the same again
 noted       what changes something is in the audit log, in the same transaction
 commit      before the answer; a commit that fails is a 503 or 500, never a 2xx
 """
 
 import re
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Annotated, Any
 
 import asyncpg
@@ -23,6 +24,7 @@ from limits.aio.strategies import MovingWindowRateLimiter
 from huitou_chassis import audit, idempotency
 from huitou_chassis.db import Tx
 from huitou_chassis.errors import Forbidden, Invalid, NotFound, TooMany, Unauthenticated
+from huitou_chassis.keys import EVERY_SHOP
 from huitou_chassis.keys import Caller as KeyHolder
 from huitou_chassis.service import Context
 
@@ -40,6 +42,12 @@ Endpoint = Callable[[Request], Coroutine[Any, Any, Response]]
 def context(request: Request) -> Context:
     ctx: Context = request.app.state.ctx
     return ctx
+
+
+def owner_of(request: Request) -> str:
+    """The shop of a call; `*`, as in keys, where the path names none."""
+    shop: str = request.path_params.get("shop", EVERY_SHOP)
+    return shop
 
 
 # Asynchronous, all of them: FastAPI sends a plain function through a thread, which costs more than the call.
@@ -61,6 +69,10 @@ async def _held(request: Request) -> Any:
     return context(request).held
 
 
+async def _owner(request: Request) -> str:
+    return owner_of(request)
+
+
 async def _administrator(request: Request) -> KeyHolder:
     caller: KeyHolder = request.state.caller
     if caller.role != "admin":
@@ -74,6 +86,8 @@ Caller = Annotated[KeyHolder, Depends(_caller)]
 Administrator = Annotated[KeyHolder, Depends(_administrator)]
 Held = Annotated[Any, Depends(_held)]
 ShopId = Annotated[str, Path(alias="shop", pattern=f"^{SHOP}$", description="The shop's id")]
+Owner = Annotated[str, Depends(_owner)]
+"""The shop's id, or `*`: for routes that are there for one shop and for the installation."""
 
 
 async def authenticate(request: Request) -> KeyHolder:
@@ -103,7 +117,7 @@ class Route(APIRoute):
             _check_text(body)
             if not transactional:
                 return await endpoint(request)
-            return await _in_transaction(request, endpoint, body)
+            return await _in_transaction(request, endpoint)
 
         return answer
 
@@ -113,15 +127,22 @@ def Router(*, tags: list[str] | None = None) -> APIRouter:
     return APIRouter(route_class=Route, tags=list(tags or []))
 
 
+async def in_shop(shop: ShopId) -> None:
+    """The dependency that documents the shop in the paths of a router whose routes take their `Owner`."""
+
+
 def _takes_tx(dependant: Dependant) -> bool:
     return any(sub.call is _tx or _takes_tx(sub) for sub in dependant.dependencies)
 
 
 def _admit(request: Request, caller: KeyHolder) -> None:
-    shop = request.path_params.get("shop", "")
-    if not re.fullmatch(SHOP, shop):
+    shop = request.path_params.get("shop")
+    if shop is None:
+        if EVERY_SHOP not in caller.shops:
+            raise Forbidden("only a key of every shop may do this")
+    elif not re.fullmatch(SHOP, shop):
         raise Invalid(field="shop", detail="1 to 64 of a-z, 0-9 and -")
-    if not caller.may_enter(shop):
+    elif not caller.may_enter(shop):
         raise NotFound(f"no shop {shop!r} for this key")
     if caller.role == "viewer" and request.method not in READING:
         raise Forbidden("this key may only read; a key with the role operator may do this")
@@ -157,29 +178,36 @@ def _path_of_nul(value: object, path: str = "") -> str | None:
     return next((found for step, part in steps if (found := _path_of_nul(part, step)) is not None), None)
 
 
-async def _in_transaction(request: Request, endpoint: Endpoint, body: bytes) -> Response:
+async def _in_transaction(request: Request, endpoint: Endpoint) -> Response:
+    async def work(tx: Tx) -> Response:
+        request.state.tx = tx
+        return await endpoint(request)
+
     for attempt in range(RETRIES):
         try:
-            return await _once(request, endpoint, body)
+            return await once(request, work)
         except asyncpg.TransactionRollbackError:
             if attempt == RETRIES - 1:
                 raise
     raise AssertionError("unreachable")
 
 
-async def _once(request: Request, endpoint: Endpoint, body: bytes) -> Response:
+async def once(request: Request, work: Callable[[Tx], Awaitable[Response]]) -> Response:
+    """Does the work of a call in a transaction, once for its Idempotency-Key, and puts it into the audit log.
+
+    For routes with a transaction this happens by itself; others have something to do before, outside of any.
+    """
     key = request.headers.get("idempotency-key") if request.method == "POST" else None
-    async with context(request).db.transaction(shop=request.path_params["shop"]) as tx:
-        request.state.tx = tx
+    async with context(request).db.transaction(shop=owner_of(request)) as tx:
         if key is None:
-            response = await endpoint(request)
+            response = await work(tx)
             await note(request, tx, response.status_code)
             return response
         scope = scope_of(request, key)
-        known = await idempotency.claim(tx, {scope: idempotency.fingerprint(body)})
+        known = await idempotency.claim(tx, {scope: idempotency.fingerprint(await request.body())})
         if scope in known:
             return replay(known[scope])
-        response = await endpoint(request)
+        response = await work(tx)
         answer = idempotency.Answer(response.status_code, bytes(response.body))
         await idempotency.store(tx, {scope: answer})
         await note(request, tx, response.status_code)
@@ -193,7 +221,7 @@ async def note(request: Request, tx: Tx, status: int) -> None:
         return
     body = audit.written(await request.body())
     entry = audit.Entry(tx.us, caller.key_id, caller.role, request.method, request.url.path, status, body)
-    await audit.note(tx, request.path_params["shop"], entry)
+    await audit.note(tx, owner_of(request), entry)
 
 
 def scope_of(request: Request, key: str) -> idempotency.Scope:
@@ -201,7 +229,7 @@ def scope_of(request: Request, key: str) -> idempotency.Scope:
     if not 1 <= len(key) <= idempotency.LONGEST_KEY or not key.isprintable():
         raise Invalid(field="Idempotency-Key", detail="1 to 255 printable characters")
     caller: KeyHolder = request.state.caller
-    return idempotency.Scope(request.path_params["shop"], caller.key_id, request.url.path, key)
+    return idempotency.Scope(owner_of(request), caller.key_id, request.url.path, key)
 
 
 def replay(answer: idempotency.Answer | Exception) -> Response:

@@ -39,6 +39,11 @@ class Settings(BaseSettings):
         return f"{self.databases}_{service}"
 
     @property
+    def service_names(self) -> list[str]:
+        """All services of this installation."""
+        return [name.strip() for name in self.services.split(",")]
+
+    @property
     def groups(self) -> list[str]:
-        """The consumer groups of all services of this installation."""
-        return [f"{name.strip()}-worker" for name in self.services.split(",")]
+        """Their consumer groups."""
+        return [f"{name}-worker" for name in self.service_names]

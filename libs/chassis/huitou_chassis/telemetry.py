@@ -8,6 +8,7 @@ from prometheus_client import Counter, Gauge, Histogram
 
 RECORDS = Counter("huitou_records_total", "Records taken from Kafka", ["topic"])
 DEAD_LETTERS = Counter("huitou_dead_letters_total", "Records that could not be understood", ["topic", "reason"])
+LETTERS_WAITING = Gauge("huitou_dead_letters_waiting", "Dead letters neither replayed nor dropped", ["topic"])
 LAG = Gauge("huitou_lag_records", "Records not yet taken", ["topic", "partition"])
 LOST = Counter("huitou_records_lost_total", "Records that were deleted before they were read", ["topic"])
 BATCH_SECONDS = Histogram("huitou_batch_seconds", "From reading a batch to its commit")

@@ -8,6 +8,8 @@ from huitou_events import TOPICS
 PARTITIONS = 4
 RECORD_BYTES = 2 * 1024 * 1024
 DEAD_LETTER_BYTES = 4 * 1024 * 1024
+ROOM = 8192
+"""Bytes for what a dead letter or a replay adds to a record, and for the frame around it."""
 DAY_MS = 86_400_000
 
 

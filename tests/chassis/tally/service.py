@@ -9,11 +9,13 @@ router = Router()
 
 
 async def count(events: list[Event[Any]], tx: Tx) -> None:
+    shops = await tx.shops({event.shop for event in events})
     for event in events:
         if event.data.trade_id == "unbearable":
             raise RuntimeError("a handler that cannot bear this event")
-        if event.data.trade_id == "refused":
-            tx.reject(event, "wrong-currency", "data.currency: the shop counts in CNY")
+        currency = shops[event.shop].currency
+        if event.data.trade_id == "refused" or event.data.currency != currency:
+            tx.reject(event, "wrong-currency", f"data.currency: the shop counts in {currency}")
             continue
         await add(tx, event.shop, event.data.customer_id)
         tx.emit(MemberJoined(customer_id=event.data.customer_id, tier="ordinary"), shop=event.shop, because=event)
