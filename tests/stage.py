@@ -81,7 +81,9 @@ class Stage:
         rows = await self.db.pool.fetch(
             "WITH said AS (DELETE FROM outbox WHERE headers IS NULL RETURNING *) SELECT * FROM said ORDER BY id"
         )
-        return [decode(row["topic"], row["key"], row["value"], HEADERS) for row in rows]
+        said = [decode(row["topic"], row["key"], row["value"], HEADERS) for row in rows]
+        assert {type(event.data) for event in said} <= set(self.ctx.service.facts), "said and not declared in main.py"
+        return said
 
     async def dead(self) -> list[tuple[str, str, str, bytes | None]]:
         """(topic, reason, detail, value) of every dead letter so far."""

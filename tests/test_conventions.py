@@ -4,12 +4,14 @@ import ast
 import re
 import tomllib
 from collections.abc import Iterator
-from importlib.metadata import packages_distributions
+from importlib.metadata import entry_points, packages_distributions
 from pathlib import Path
 
 import pytest
 
-from huitou_events import CATALOGUE
+from huitou_chassis import Service
+from huitou_chassis.graph import mermaid
+from huitou_events import CATALOGUE, TOPICS
 
 ROOT = Path(__file__).parent.parent
 SERVICES = {path.name: path for path in sorted(ROOT.glob("services/*/*_svc"))}
@@ -100,9 +102,7 @@ def test_no_module_is_named_for_everything(name: str) -> None:
 
 
 def test_every_event_that_a_service_waits_for_is_said_by_someone() -> None:
-    from importlib.metadata import entry_points
-
-    services = [plugin.load() for plugin in entry_points(group="huitou.services")]
+    services = _services()
     said = {fact.type for service in services for fact in service.emits}
     from_outside = {t for t, fact in CATALOGUE.items() if fact.topic.startswith("shop.")}
     waited = {fact.type for service in services for fact in service.handlers}
@@ -112,6 +112,33 @@ def test_every_event_that_a_service_waits_for_is_said_by_someone() -> None:
 
 NOT_SAID_YET = {"points.changed"}
 """Types of the contract that services listen for and none says so far."""
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_service_declares_what_it_says_and_nothing_else(name: str) -> None:
+    (service,) = (one for one in _services() if name == f"{one.name}_svc")
+    facts = {fact.__name__: fact for fact in CATALOGUE.values()}
+    named, made = set(), set()
+    for path in modules(SERVICES[name]):
+        if path.name == "main.py":
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Name) and node.id in facts:
+                named.add(facts[node.id])
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in facts:
+                made.add(facts[node.func.id])
+    own = {fact for fact in named if TOPICS[fact.topic].publisher == f"{service.name}-svc"}
+    assert made <= own, "a fact of another publisher's topic"
+    assert own == set(service.emits)
+
+
+def test_the_page_of_the_flow_has_the_diagram_of_the_services() -> None:
+    page = (ROOT / "docs" / "flow.md").read_text(encoding="utf-8")
+    assert f"```mermaid\n{mermaid(_services())}```\n" in page, "`huitou graph` prints the diagram"
+
+
+def _services() -> list[Service]:
+    return sorted((plugin.load() for plugin in entry_points(group="huitou.services")), key=lambda one: one.name)
 
 
 def _through(named: set[str]) -> set[str]:

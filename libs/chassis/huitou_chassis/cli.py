@@ -14,7 +14,7 @@ import typer
 import uvloop
 from aiokafka.errors import KafkaError
 
-from huitou_chassis import audit, keys_commands, letters_commands, migrations, process, publishing, topics
+from huitou_chassis import audit, graph, keys_commands, letters_commands, migrations, process, publishing, topics
 from huitou_chassis.service import Service, running
 from huitou_chassis.settings import Settings
 
@@ -125,6 +125,12 @@ def verify(
             typer.echo(f"  {difference}")
     if found:
         raise typer.Exit(1)
+
+
+@app.command("graph")
+def draw() -> None:
+    """Print who says and who takes what, as a Mermaid diagram (docs/flow.md)."""
+    typer.echo(graph.mermaid(_services()), nl=False)
 
 
 async def _verify(service: Service, shop: str, customer: str | None) -> list[str]:

@@ -64,6 +64,11 @@ class Service:
         return {ShopUpdated: shops.record, **self.consumes}
 
     @property
+    def facts(self) -> list[type[Fact]]:
+        """What it says; every service says the shops' settings."""
+        return [ShopUpdated, *self.emits]
+
+    @property
     def topics(self) -> list[str]:
         return sorted({fact.topic for fact in self.handlers} | set(self.watches))
 
