@@ -1,13 +1,14 @@
 """A Kafka record -> an event, or the reason why it is none."""
 
 import json
+from base64 import b64decode
 from collections.abc import Iterable
 from functools import cache, reduce
 from operator import or_
 from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, TypeAdapter, ValidationError, create_model
-from pydantic_core import from_json
+from pydantic_core import from_json, to_json
 
 from huitou_events.event import HEADERS, Event, Name
 from huitou_events.fact import Fact
@@ -46,7 +47,7 @@ def decode(topic: str, key: bytes | None, value: bytes | None, headers: Headers 
     if not key:
         raise Undecodable("missing-key", "the record has no key")
     try:
-        wire = _adapter().validate_json(_document(value, headers))
+        wire = _adapter().validate_json(_with_data(_document(value, headers)))
     except ValidationError as error:
         # Not chained: the error holds the record, and a record may hold a phone number.
         raise _refusal(error) from None
@@ -86,6 +87,20 @@ def _document(value: bytes, headers: Headers) -> bytes:
             raise Undecodable("not-cloudevent", "content-type: should be application/cloudevents+json")
         return value
     return _assembled(value, content_type, attributes) if attributes else value
+
+
+def _with_data(document: bytes) -> bytes:
+    """The document with `data` where it has `data_base64`, as a publisher writes whose data is bytes."""
+    if b'"data_base64"' not in document:
+        return document
+    try:
+        wire = from_json(document)
+        data = b64decode(wire.pop("data_base64"), validate=True)
+        # Parsed on its own, as in binary mode.
+        from_json(data)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return document
+    return document if "data" in wire else b'%b%b"data":%b}' % (to_json(wire)[:-1], b"," if wire else b"", data)
 
 
 def _assembled(value: bytes, content_type: bytes, attributes: dict[str, bytes]) -> bytes:
