@@ -14,7 +14,17 @@ import typer
 import uvloop
 from aiokafka.errors import KafkaError
 
-from huitou_chassis import audit, graph, keys_commands, letters_commands, migrations, process, publishing, topics
+from huitou_chassis import (
+    asyncapi,
+    audit,
+    graph,
+    keys_commands,
+    letters_commands,
+    migrations,
+    process,
+    publishing,
+    topics,
+)
 from huitou_chassis.service import Service, running
 from huitou_chassis.settings import Settings
 
@@ -131,6 +141,12 @@ def verify(
 def draw() -> None:
     """Print who says and who takes what, as a Mermaid diagram (docs/flow.md)."""
     typer.echo(graph.mermaid(_services()), nl=False)
+
+
+@app.command("asyncapi")
+def describe() -> None:
+    """Print the AsyncAPI document of every topic, type and service (docs/asyncapi.json)."""
+    typer.echo(asyncapi.text(_services()), nl=False)
 
 
 async def _verify(service: Service, shop: str, customer: str | None) -> list[str]:

@@ -3,7 +3,7 @@
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
-from huitou_events import TOPICS
+from huitou_events import TOPICS, Topic
 
 PARTITIONS = 4
 RECORD_BYTES = 2 * 1024 * 1024
@@ -45,14 +45,18 @@ def _topics(partitions: int, replication: int) -> list[NewTopic]:
     # Acknowledged by two, a record outlives the loss of one.
     copies = {"min.insync.replicas": "2"} if replication > 2 else {}
     for topic in TOPICS.values():
-        days = topic.retention_days
-        # By arrival: a shop's events of years ago would be deleted as they come if their own time counted.
-        config = copies | {
-            "message.timestamp.type": "LogAppendTime",
-            "retention.ms": str(days * DAY_MS if days else -1),
-            "max.message.bytes": str(RECORD_BYTES),
-        }
-        made.append(NewTopic(topic.name, partitions, replication, topic_configs=config))
-        letters = config | {"max.message.bytes": str(DEAD_LETTER_BYTES)}
-        made.append(NewTopic(f"{topic.name}.dlq", 1, replication, topic_configs=letters))
+        made.append(NewTopic(topic.name, partitions, replication, topic_configs=copies | topic_config(topic)))
+        letters = copies | topic_config(topic, dead_letters=True)
+        made.append(NewTopic(topic.dlq, 1, replication, topic_configs=letters))
     return made
+
+
+def topic_config(topic: Topic, *, dead_letters: bool = False) -> dict[str, str]:
+    """How the broker keeps the topic, or its dead letters."""
+    days = topic.retention_days
+    return {
+        # By arrival: a shop's events of years ago would be deleted as they come if their own time counted.
+        "message.timestamp.type": "LogAppendTime",
+        "retention.ms": str(days * DAY_MS if days else -1),
+        "max.message.bytes": str(DEAD_LETTER_BYTES if dead_letters else RECORD_BYTES),
+    }

@@ -28,6 +28,21 @@ def schema(type: str) -> dict[str, Any]:
     }
 
 
+def definitions(place: str) -> dict[str, dict[str, Any]]:
+    """Every type's record and all that they are made of, by name; references go to `place`, as in `#/schemas/{model}`.
+
+    For documents in which many schemas share their parts.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for type, fact in CATALOGUE.items():
+        body = envelope_of(fact).model_json_schema(ref_template=place, schema_generator=_Plain)
+        for name, part in body.pop("$defs").items():
+            # One name for two things would make one of them the other's.
+            assert found.setdefault(name, part) == part, name
+        found[type] = {**body, "title": type}
+    return found
+
+
 def text(type: str) -> str:
     """The schema as it stands in its file."""
     return json.dumps(schema(type), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
