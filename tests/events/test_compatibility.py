@@ -1,4 +1,4 @@
-"""A change of the events breaks neither what is stored nor who reads: the rules, and the events of the commit before."""
+"""A change of the events breaks neither what is stored nor who reads: the rules, and the commit before by them."""
 
 import copy
 import io
@@ -126,7 +126,7 @@ def git(*words: str) -> bytes:
     except FileNotFoundError:
         pytest.skip("git is not there: the events are not held against those of the commit before")
     except subprocess.CalledProcessError as error:
-        why = error.stderr.decode().strip().splitlines()[-1:] or ["no reason told"]
+        why = error.stderr.decode().strip().splitlines()[:1] or ["no reason told"]
         pytest.skip(f"no earlier commit is here, as in a shallow clone: the events are held against none ({why[0]})")
 
 
