@@ -90,7 +90,9 @@ class Stage:
         rows = await self.db.pool.fetch("SELECT topic, value, headers FROM outbox WHERE topic LIKE '%.dlq' ORDER BY id")
         letters = []
         for row in rows:
-            why = {name: value.decode() for name, value in unpack(row["headers"]) if name.startswith("huitou-")}
+            why = {
+                name: value.decode() for name, value in unpack(row["headers"]) if value and name.startswith("huitou-")
+            }
             letters.append((row["topic"], why["huitou-reason"], why["huitou-detail"], row["value"]))
         return letters
 

@@ -13,6 +13,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from huitou_chassis import Record, keys, letter_records, letters, topics
 from huitou_chassis.batch import process
 from huitou_chassis.letters import REPLAY
+from huitou_chassis.outbox import Headers
 from huitou_chassis.relay import Relay
 from huitou_events import HEADERS, Event, ShopUpdated
 from tests import make
@@ -31,7 +32,7 @@ class Wire:
         self._consumer = consumer
         self._relay = Relay()
 
-    async def publish(self, *records: Event[Any] | Bytes) -> list[Record]:
+    async def publish(self, *records: Event[Any] | Bytes, headers: Headers = HEADERS) -> list[Record]:
         """Puts them on their topics, and takes them; what was taken comes back."""
         producer = AIOKafkaProducer(
             bootstrap_servers=self._kafka,
@@ -44,7 +45,7 @@ class Wire:
             for record in records:
                 whole = record if isinstance(record, tuple) else (record.topic, record.key, record.encode())
                 topic, key, value = whole
-                await producer.send_and_wait(topic, key=key, value=value, headers=HEADERS)
+                await producer.send_and_wait(topic, key=key, value=value, headers=headers)
         finally:
             await producer.stop()
         return await self.take(len(records))
@@ -284,6 +285,19 @@ async def test_a_header_that_names_no_letter_of_ours_makes_a_letter_like_any(tal
     for number, header in enumerate((b"tally-00/1", b"tally-00/x", b"\xff")):
         await process(tally.ctx, [Record("shop.trades", 0, number, 1, b"s1:ada", b"{", [(REPLAY, header)])])
     assert [letter["times"] for letter in await listed(tally)] == [1, 1, 1]
+
+
+async def test_headers_without_a_value_are_kept_as_they_are(tally: Stage, wire: Wire) -> None:
+    headers = [(REPLAY, None), ("ce_shopid", None), ("odd", b"\xff\x00"), *HEADERS]
+    event = make.completed(currency="GBP")
+    (record,) = await wire.publish(event, headers=headers)
+    (letter,) = (await of_no_shop(tally)).json()["items"]
+    await count_in_pounds(tally)
+    await tally.client.post(f"/v1/dead-letters/{letter['id']}/replay")
+    (again,) = await wire.relay(replays=1)
+    assert list(again.headers) == [*headers[1:], (REPLAY, f"{letter['id']}/1".encode())]
+    assert record.headers == tuple(headers)
+    assert await trades(tally) == 1
 
 
 async def test_all_of_a_reason_are_replayed_page_by_page(tally: Stage, wire: Wire) -> None:

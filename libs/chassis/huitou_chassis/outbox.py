@@ -9,7 +9,7 @@ import orjson
 if TYPE_CHECKING:
     from huitou_chassis.db import Tx
 
-Headers = Sequence[tuple[str, bytes]]
+Headers = Sequence[tuple[str, bytes | None]]
 CHANNEL = "huitou_outbox"
 """Wakes the relay when what was said is committed."""
 
@@ -47,9 +47,9 @@ async def put(tx: "Tx", messages: Sequence[Message]) -> None:
 
 
 def pack(headers: Headers) -> bytes:
-    """Header values may be any bytes; latin-1 carries each byte as one character through JSON."""
-    return orjson.dumps([(name, value.decode("latin-1")) for name, value in headers])
+    """Header values may be any bytes, or null; latin-1 carries each byte as one character through JSON."""
+    return orjson.dumps([(name, None if value is None else value.decode("latin-1")) for name, value in headers])
 
 
-def unpack(packed: bytes) -> list[tuple[str, bytes]]:
-    return [(name, value.encode("latin-1")) for name, value in orjson.loads(packed)]
+def unpack(packed: bytes) -> list[tuple[str, bytes | None]]:
+    return [(name, None if value is None else value.encode("latin-1")) for name, value in orjson.loads(packed)]

@@ -45,7 +45,7 @@ class Replay:
     def of(cls, record: Record) -> "Replay | None":
         for name, value in record.headers:
             if name == REPLAY:
-                letter, _, number = value.decode("ascii", "replace").rpartition("/")
+                letter, _, number = (value or b"").decode("ascii", "replace").rpartition("/")
                 return cls(letter, int(number)) if re.fullmatch("[0-9]{1,9}", number) else None
         return None
 
@@ -88,7 +88,7 @@ def shop_of(record: Record) -> str:
 def _named_shop(record: Record) -> str | None:
     for name, value in record.headers:
         if name == "ce_shopid":
-            return value.decode("utf-8", "replace")
+            return (value or b"").decode("utf-8", "replace")
     try:
         event = orjson.loads(record.value or b"")
     except orjson.JSONDecodeError:

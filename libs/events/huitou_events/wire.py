@@ -14,7 +14,7 @@ from huitou_events.event import HEADERS, Event, Name
 from huitou_events.fact import Fact
 from huitou_events.topics import CATALOGUE
 
-Headers = Iterable[tuple[str, bytes]]
+Headers = Iterable[tuple[str, bytes | None]]
 _STRUCTURED = HEADERS[0][1]
 _ATTRIBUTES = {"specversion", "id", "source", "type", "shopid", "subject", "partitionkey", "time"}
 
