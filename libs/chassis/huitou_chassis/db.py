@@ -4,6 +4,7 @@ Every wait is bounded: connecting, acquiring, each command, idle transactions. O
 """
 
 import hashlib
+import time
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
@@ -16,7 +17,7 @@ import orjson
 from sqlalchemy.dialects.postgresql import asyncpg as dialect
 from sqlalchemy.sql import ClauseElement
 
-from huitou_chassis import outbox, shops
+from huitou_chassis import outbox, shops, telemetry
 from huitou_chassis.outbox import Message
 from huitou_chassis.shops import Shop
 from huitou_events import Event, Fact, micros
@@ -152,8 +153,13 @@ class Database:
             await connection.execute(sql, *args)
 
     async def ping(self) -> None:
+        """Asks the server for its time, within 2 s; how far ours is from it is in the metrics."""
+        began = time.time()
         async with connected(self.pool, PING_SECONDS) as connection:
-            await connection.fetchval("SELECT 1", timeout=PING_SECONDS)
+            there = await connection.fetchval(
+                "SELECT extract(epoch FROM clock_timestamp())::float8", timeout=PING_SECONDS
+            )
+        telemetry.CLOCK_SKEW.set((began + time.time()) / 2 - there)
 
 
 @asynccontextmanager

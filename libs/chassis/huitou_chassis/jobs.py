@@ -39,6 +39,7 @@ class Leadership:
                 log.warning("leading is tried again", error=type(error).__name__)
             finally:
                 self.leads.clear()
+                telemetry.LEADS.set(0)
             await wait(stop, TRY_SECONDS)
 
     async def _hold(self, stop: asyncio.Event) -> None:
@@ -68,6 +69,7 @@ class Leadership:
 
     async def _watch(self, connection: "asyncpg.Connection[Any]", stop: asyncio.Event) -> None:
         self.leads.set()
+        telemetry.LEADS.set(1)
         while not stop.is_set():
             await connection.fetchval("SELECT 1", timeout=CONNECT_SECONDS)
             await wait(stop, TRY_SECONDS)
@@ -79,6 +81,8 @@ async def run(
     """Runs the job whenever this worker leads, and at once when `wake` is set. One that keeps failing ends the
     process, to be started again."""
     failed = 0
+    # There from the start: what counts up from nothing is no increase to who watches.
+    failures, seconds = telemetry.JOB_FAILURES.labels(job.name), telemetry.JOB_SECONDS.labels(job.name)
     while not stop.is_set():
         if not leads.is_set():
             await wait(stop, TRY_SECONDS / 5)
@@ -91,14 +95,14 @@ async def run(
             failed = 0
         except Exception as error:
             failed += 1
-            telemetry.JOB_FAILURES.labels(job.name).inc()
+            failures.inc()
             helped_by_waiting = isinstance(error, TRANSIENT) or getattr(error, "retriable", False)
             log.warning("job is tried again", job=job.name, error=repr(error), exc_info=not helped_by_waiting)
             if failed >= ATTEMPTS and not helped_by_waiting:
                 raise
             await wait(stop, min(LONGEST_PAUSE, 0.05 * 2 ** min(failed, 6)))
             continue
-        telemetry.JOB_SECONDS.labels(job.name).observe(time.perf_counter() - began)
+        seconds.observe(time.perf_counter() - began)
         if not more:
             await wait(stop, job.every, wake)
 

@@ -29,6 +29,7 @@ async def api(service: Service) -> None:
     """Serves the service's API until SIGTERM; calls in hand are finished."""
     settings = service.settings()
     telemetry.configure_logs(service.name, "api")
+    telemetry.name_build(service.name, "api")
     stop = _stopped_by_signals(settings.grace_seconds)
     async with _opened(service, settings, stop, keys=True) as ctx:
         held = service.holds(ctx) if service.holds else contextlib.nullcontext()
@@ -40,10 +41,12 @@ async def worker(service: Service) -> None:
     """Reads, relays and runs jobs until SIGTERM; the batch in hand is committed. One part failing ends them all."""
     settings = service.settings()
     telemetry.configure_logs(service.name, "worker")
+    telemetry.name_build(service.name, "worker")
     _collect_seldom()
     stop = _stopped_by_signals(settings.grace_seconds)
     async with _opened(service, settings, stop) as ctx:
-        consumer, leadership, relay = Consumer(ctx), jobs.Leadership(ctx), Relay()
+        consumer, leadership = Consumer(ctx), jobs.Leadership(ctx)
+        relay = Relay(leadership.leads)
         parts = [
             consumer.run(stop),
             consumer.progress.watch(stop, settings.stall_seconds),

@@ -22,11 +22,15 @@ class Progress:
         self._next: dict[TopicPartition, int | None] = {}
         self._behind = False
         self._moved = self._looked = time.monotonic()
+        telemetry.BEHIND.set_function(self.behind)
 
     def begin(self, left: Mapping[TopicPartition, int | None]) -> None:
         """These partitions are read from now on, from where they were left (None: never read)."""
         for place in self._next.keys() - left.keys():
             telemetry.LAG.remove(place.topic, str(place.partition))
+        for topic in {place.topic for place in left}:
+            # There before the first loss: what counts up from nothing is no increase to who watches.
+            telemetry.LOST.labels(topic)
         self._next = dict(left)
         self._moved = time.monotonic()
 
@@ -70,9 +74,13 @@ class Progress:
         if not self._behind:
             self._moved = time.monotonic()
 
+    def behind(self) -> float:
+        """For how many seconds there has been something to read, and nothing was taken."""
+        return time.monotonic() - self._moved if self._behind else 0.0
+
     def stalled(self, seconds: float) -> bool:
-        """Whether there has been something to read for so long, and nothing was taken."""
-        return self._behind and time.monotonic() - self._moved > seconds
+        """Whether that is longer than `seconds`."""
+        return self.behind() > seconds
 
     async def watch(self, stop: asyncio.Event, seconds: float) -> None:
         """Ends the process when it is stalled: started again, it begins with connections that work."""

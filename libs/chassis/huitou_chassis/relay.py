@@ -5,6 +5,8 @@ between sends again, with the same event ids.
 """
 
 import asyncio
+import time
+from collections import Counter, deque
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
@@ -17,18 +19,49 @@ from huitou_events import HEADERS
 ROWS = 2000
 
 
-class Relay:
-    """The producer of one worker; used by the one that leads only."""
+class Backlog:
+    """What waits in the outbox, and since when: a row has no time, but was seen to be there or not at each look."""
 
     def __init__(self) -> None:
+        self.rows = 0
+        self._looks: deque[tuple[int, float]] = deque()
+
+    def look(self, rows: int, oldest: int, highest: int) -> None:
+        """So many rows wait, of ids from the oldest to the highest."""
+        self.rows = rows
+        if not self._looks or highest > self._looks[-1][0]:
+            self._looks.append((highest, time.monotonic()))
+        while self._looks[0][0] < oldest:
+            self._looks.popleft()
+
+    def clear(self) -> None:
+        """Nothing waits."""
+        self.rows = 0
+        self._looks.clear()
+
+    def age(self) -> float:
+        """For how many seconds the oldest row has been seen to wait."""
+        return time.monotonic() - self._looks[0][1] if self._looks else 0.0
+
+
+class Relay:
+    """The producer of one worker; used by the one that `leads` only."""
+
+    def __init__(self, leads: asyncio.Event) -> None:
         self._producer: AIOKafkaProducer | None = None
+        self._backlog = backlog = Backlog()
+        telemetry.OUTBOX.set_function(lambda: backlog.rows if leads.is_set() else 0)
+        telemetry.OUTBOX_AGE.set_function(lambda: backlog.age() if leads.is_set() else 0)
 
     async def run(self, ctx: Context) -> bool:
         """Sends what waits, at most 2,000 rows; True when that many were there."""
         rows = await ctx.db.fetch("SELECT id, topic, key, value, headers FROM outbox ORDER BY id LIMIT $1", ROWS)
-        telemetry.OUTBOX.set(len(rows))
         if not rows:
+            self._backlog.clear()
             return False
+        full = len(rows) == ROWS
+        newest = (await ctx.db.fetch("SELECT max(id) AS id FROM outbox"))[0] if full else rows[-1]
+        self._backlog.look(len(rows), rows[0]["id"], newest["id"] or rows[-1]["id"])
         producer = await self._started(ctx)
         try:
             sent = [
@@ -46,9 +79,11 @@ class Relay:
             raise
         ctx.failpoints.reach("after-send")
         await ctx.db.execute("DELETE FROM outbox WHERE id = ANY($1::bigint[])", [row["id"] for row in rows])
-        for row in rows:
-            telemetry.RELAYED.labels(row["topic"]).inc()
-        return len(rows) == ROWS
+        for topic, count in Counter(row["topic"] for row in rows).items():
+            telemetry.RELAYED.labels(topic).inc(count)
+        if not full:
+            self._backlog.clear()
+        return full
 
     async def close(self) -> None:
         producer, self._producer = self._producer, None

@@ -9,7 +9,7 @@ from typing import Any
 import httpx2
 from fastapi import APIRouter
 
-from huitou_chassis import shops
+from huitou_chassis import outgoing, shops, telemetry
 from huitou_chassis.cipher import Cipher
 from huitou_chassis.clock import Clock
 from huitou_chassis.db import CALL_COMMAND_SECONDS, COMMAND_SECONDS, Database, Tx, database_url, open_pool
@@ -86,7 +86,7 @@ class Context:
         self.cipher = Cipher(settings.secret.get_secret_value())
         self.failpoints = Failpoints(settings.failpoints, service.name)
         self.held: object = None
-        self._client = httpx2.AsyncClient(timeout=CALL_SECONDS, limits=httpx2.Limits(max_connections=20))
+        self._client = outgoing.Client(timeout=CALL_SECONDS)
 
     async def call(
         self,
@@ -101,7 +101,9 @@ class Context:
         base: str = getattr(self.settings, f"{service}_url")
         headers = {"Authorization": f"Bearer {self.settings.api_key.get_secret_value()}"}
         try:
-            return await self._client.request(method, base + path, params=params, json=json, headers=headers)
+            return await self._client.request(
+                method, base + path, params=params, json=json, headers=headers, extensions=outgoing.to(service)
+            )
         except httpx2.TransportError as error:
             raise Unavailable(f"{service} does not answer ({type(error).__name__}); try again soon") from error
 
@@ -119,11 +121,13 @@ async def running(service: Service, settings: Settings, *, keys: bool = False) -
     database = database_url(server, settings.database(service.name))
     pools = [await open_pool(database, size=settings.pool, name=service.name, command_seconds=seconds)]
     ctx.db = Database(pools[0], ctx)
+    telemetry.watch_pool("service", pools[0])
     try:
         if keys:
             found = database_url(server, KEYS_DATABASE)
             pools.append(await open_pool(found, size=2, name=service.name, command_seconds=seconds))
             ctx.keys = Keys(pools[1])
+            telemetry.watch_pool("keys", pools[1])
         yield ctx
     finally:
         await ctx.close()

@@ -2,7 +2,7 @@
 
 from campaign_svc import life, uses
 from campaign_svc.models import Claim
-from huitou_chassis import Context
+from huitou_chassis import Context, telemetry
 
 BATCH = 1000
 
@@ -13,6 +13,8 @@ async def settle(ctx: Context) -> bool:
         rows = await tx.fetch(
             "SELECT * FROM claim WHERE due_us <= $1 ORDER BY due_us LIMIT $2 FOR UPDATE SKIP LOCKED", tx.us, BATCH
         )
+        if rows:
+            telemetry.note_late("expiry", tx.us - rows[0]["due_us"])
         before = [Claim.of(row) for row in rows]
         after = [life.lapse(claim, tx.us) for claim in before]
         for old, new in zip(before, after, strict=True):

@@ -5,7 +5,7 @@ import asyncpg
 from campaign_svc import coupons
 from campaign_svc.models import Plan
 from campaign_svc.terms import PlanChange, PlanTerms
-from huitou_chassis import Conflict, Invalid, NotFound, Tx
+from huitou_chassis import Conflict, Invalid, NotFound, Tx, telemetry
 from huitou_events import PlanEnded, PlanStarted, micros, moment
 from huitou_events.event import new_id
 
@@ -123,6 +123,8 @@ async def end_due(tx: Tx) -> int:
         tx.us,
         BATCH,
     )
+    if rows:
+        telemetry.note_late("plan-ends", tx.us - rows[0]["ends_us"])
     for row in rows:
         await _finish(tx, Plan.of(row), state="ended", us=row["ends_us"])
     return len(rows)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from itertools import starmap
 from typing import Any
 
-from huitou_chassis import Tx
+from huitou_chassis import Tx, telemetry
 from loyalty_svc.models import Customer, Who
 from loyalty_svc.standing import Standing
 
@@ -86,10 +86,15 @@ async def save(tx: Tx, customers: Sequence[Customer]) -> None:
 async def due(tx: Tx, *, limit: int) -> list[Who]:
     """Customers for whom something counts by now that did not yet, the earliest moment first."""
     rows = await tx.fetch(
-        "SELECT shop_id, customer_id FROM customer WHERE due_us <= $1 ORDER BY due_us, shop_id, customer_id LIMIT $2",
+        """
+        SELECT shop_id, customer_id, due_us FROM customer
+        WHERE due_us <= $1 ORDER BY due_us, shop_id, customer_id LIMIT $2
+        """,
         tx.us,
         limit,
     )
+    if rows:
+        telemetry.note_late("due", tx.us - rows[0]["due_us"])
     return [(row["shop_id"], row["customer_id"]) for row in rows]
 
 

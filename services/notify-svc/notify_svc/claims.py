@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from huitou_chassis import Tx
+from huitou_chassis import Tx, telemetry
 from notify_svc import decisions, deliveries, policy, recipients
 from notify_svc.channels.operator import NAME, Sms
 from notify_svc.decisions import Circumstances
@@ -44,6 +44,8 @@ async def take(tx: Tx, *, limit: int) -> Batch:
     due = await candidates(tx, limit)
     if not due:
         return Batch(0, [])
+    if planned := [row["at_us"] for row in due if row["at_us"] is not None]:
+        telemetry.note_late("send", tx.us - min(planned))
     people = await recipients.load(tx, {(row["shop_id"], row["customer_id"]) for row in due if row["customer_id"]})
     messages = [stored(row) for row in await locked(tx, due)]
     circumstances = await decisions.look(tx, messages, people)
@@ -71,10 +73,10 @@ async def candidates(tx: Tx, limit: int) -> list[Any]:
     """What seems due: planned moments by the domain's clock, leases and pauses by the database's."""
     return await tx.fetch(
         """
-        (SELECT shop_id, job_id, customer_id FROM delivery
+        (SELECT shop_id, job_id, customer_id, at_us FROM delivery
             WHERE channel = 'sms' AND state = 'scheduled' AND at_us <= $1 ORDER BY at_us LIMIT $2)
         UNION ALL
-        (SELECT shop_id, job_id, customer_id FROM delivery
+        (SELECT shop_id, job_id, customer_id, NULL FROM delivery
             WHERE state IN ('retrying', 'sending', 'unknown') AND wake <= clock_timestamp() ORDER BY wake LIMIT $2)
         """,
         tx.us,

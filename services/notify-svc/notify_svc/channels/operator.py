@@ -7,6 +7,7 @@ from urllib.parse import quote
 import httpx2
 from pydantic import SecretStr
 
+from huitou_chassis import outgoing
 from notify_svc.channels.outcome import Busy, Finding, Missing, Outcome, Refused, Sent, Unclear
 
 NAME = "operator"
@@ -29,11 +30,8 @@ class Operator:
     """A session with the operator, to be used as a context manager; every call ends within `timeout` seconds."""
 
     def __init__(self, url: str, token: SecretStr, timeout: float) -> None:
-        self._client = httpx2.AsyncClient(
-            base_url=url,
-            timeout=timeout,
-            headers={"Authorization": f"Bearer {token.get_secret_value()}"},
-            limits=httpx2.Limits(max_connections=20),
+        self._client = outgoing.Client(
+            base_url=url, timeout=timeout, headers={"Authorization": f"Bearer {token.get_secret_value()}"}
         )
 
     async def __aenter__(self) -> "Operator":
@@ -45,7 +43,7 @@ class Operator:
     async def send(self, sms: Sms) -> Outcome:
         body = {"key": sms.key, "job_id": sms.job_id, "to": sms.to, "text": sms.text, "callback": sms.callback}
         try:
-            answer = await self._client.post("/send", json=body)
+            answer = await self._client.post("/send", json=body, extensions=outgoing.to(NAME))
         except NEVER_REACHED as error:
             return Busy(f"unreachable: {type(error).__name__}")
         except httpx2.TransportError as error:
@@ -58,7 +56,7 @@ class Operator:
 
     async def find(self, key: str) -> Finding:
         try:
-            answer = await self._client.get(f"/messages/by-key/{quote(key, safe='')}")
+            answer = await self._client.get(f"/messages/by-key/{quote(key, safe='')}", extensions=outgoing.to(NAME))
         except httpx2.TransportError as error:
             return Unclear(f"no answer: {type(error).__name__}")
         return Missing() if answer.status_code == httpx2.codes.NOT_FOUND else taken(answer)
