@@ -46,6 +46,6 @@ $(VENV)/ready: requirements.txt $(MANIFESTS)
 	@$(BIN)/pip install -q --no-deps --no-build-isolation $(addprefix -e ./,$(OURS))
 	@touch $@
 
-$(VENV)/tools: requirements-dev.txt $(VENV)/ready
+$(VENV)/tools: requirements-dev.txt requirements-tracing.txt $(VENV)/ready
 	@$(BIN)/pip install -q -r requirements-dev.txt
 	@touch $@

@@ -5,6 +5,7 @@ import re
 import tomllib
 from collections.abc import Iterator
 from importlib.metadata import entry_points, packages_distributions
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -59,7 +60,8 @@ def test_the_chassis_names_no_domain_noun() -> None:
 
 @pytest.mark.parametrize("name", PACKAGES)
 def test_a_package_declares_what_it_imports(name: str) -> None:
-    declared = tomllib.loads((PACKAGES[name].parent / "pyproject.toml").read_text())["project"]["dependencies"]
+    project = tomllib.loads((PACKAGES[name].parent / "pyproject.toml").read_text())["project"]
+    declared = [*project["dependencies"], *chain(*project.get("optional-dependencies", {}).values())]
     named = {re.split(r"[\[<>=~ ]", text)[0].lower().replace("_", "-") for text in declared}
     distributions = packages_distributions()
     missing = set()

@@ -16,8 +16,9 @@ from typing import Any, TypeAlias
 
 import asyncpg
 import structlog
+from opentelemetry.trace import SpanKind
 
-from huitou_chassis import fencing, inbox, telemetry
+from huitou_chassis import fencing, inbox, telemetry, tracing
 from huitou_chassis.errors import Reject
 from huitou_chassis.fencing import Epochs, Fenced
 from huitou_chassis.record import Record
@@ -55,7 +56,9 @@ async def process(ctx: Context, records: Sequence[Record], epochs: Epochs = NO_E
     Fenced if one of the partitions in `epochs` has been given to another worker: then nothing was written.
     """
     events, refusals = _understood(ctx, records)
-    await _attempt(ctx, events, refusals, epochs)
+    causes = (event.trace for _, event in events)
+    with tracing.linked(f"{ctx.service.name} batch", causes, kind=SpanKind.CONSUMER):
+        await _attempt(ctx, events, refusals, epochs)
 
 
 async def _attempt(ctx: Context, events: Taken, refusals: list[Refusal], epochs: Epochs) -> None:

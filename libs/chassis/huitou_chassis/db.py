@@ -17,10 +17,10 @@ import orjson
 from sqlalchemy.dialects.postgresql import asyncpg as dialect
 from sqlalchemy.sql import ClauseElement
 
-from huitou_chassis import outbox, shops, telemetry
+from huitou_chassis import outbox, shops, telemetry, tracing
 from huitou_chassis.outbox import Message
 from huitou_chassis.shops import Shop
-from huitou_events import Event, Fact, micros
+from huitou_events import Event, Fact, Trace, micros
 
 if TYPE_CHECKING:
     from huitou_chassis.service import Context
@@ -48,6 +48,15 @@ class Tx:
         self.rejected: list[tuple[Event[Any], str, str]] = []
         self._said: list[Message] = []
         self._source = f"urn:huitou:{ctx.service.name}"
+        self._trace: Trace | None = None
+        self._traced = False
+
+    @property
+    def trace(self) -> Trace | None:
+        """The context of this transaction's work, None where nothing is traced."""
+        if not self._traced:
+            self._trace, self._traced = tracing.current(), True
+        return self._trace
 
     async def fetch(self, statement: Statement, *args: Any) -> list[asyncpg.Record]:
         sql, values = _compiled(statement, args)
@@ -85,15 +94,17 @@ class Tx:
 
         The id follows from its cause, so doing the work again says nothing new. `because` is the event that caused
         it, or a text that names subject and moment; `about` tells several facts of one type and cause apart. `time`
-        is the cause's, or now.
+        is the cause's, or now. Where nothing is traced the cause's trace is handed on.
         """
+        trace = self._trace if self._traced else self.trace
         if isinstance(because, Event):
             cause = f"{because.source}\n{because.id}"
             time = time or because.time
+            trace = trace or because.trace
         else:
             cause = because
         id = _derived_id("\n".join((shop, cause, fact.type, about)))
-        event = Event(id, self._source, shop, time or self.now, fact)
+        event = Event(id, self._source, shop, time or self.now, fact, trace)
         self._said.append(Message(event.topic, event.key, event.encode()))
         return id
 

@@ -10,11 +10,12 @@ import structlog
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse
+from fastapi.telemetry import TelemetryConfig
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from huitou_chassis import audit_api, devclock, documents, letters_api, settings_api, telemetry
+from huitou_chassis import audit_api, devclock, documents, letters_api, settings_api, telemetry, tracing
 from huitou_chassis.batch import TRANSIENT
 from huitou_chassis.errors import FieldError, Problem
 from huitou_chassis.routing import in_shop
@@ -26,13 +27,15 @@ if TYPE_CHECKING:
 BODY_BYTES = 1024 * 1024
 INSTALLATION = "/v1"
 PREFIX = f"{INSTALLATION}/shops/{{shop}}"
+UNTRACED: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
+"""FastAPI's own spans hold paths and queries, and errors with their text: there may be a customer in them."""
 
 log = structlog.get_logger()
 
 
 def application(ctx: Context) -> FastAPI:
     """The API of one service."""
-    app = FastAPI(title=ctx.service.title, version="1.0.0", redoc_url=None)
+    app = FastAPI(title=ctx.service.title, version="1.0.0", redoc_url=None, telemetry=UNTRACED)
     app.state.ctx = ctx
     for router in (settings_api.router, *ctx.service.routers):
         app.include_router(router, prefix=PREFIX)
@@ -51,7 +54,7 @@ def application(ctx: Context) -> FastAPI:
 
 def health_application(ctx: Context, consumer: "Consumer") -> FastAPI:
     """What a worker answers: health (it gets on), readiness and metrics."""
-    app = FastAPI(title=f"{ctx.service.title}: worker", openapi_url=None)
+    app = FastAPI(title=f"{ctx.service.title}: worker", openapi_url=None, telemetry=UNTRACED)
     app.state.ctx = ctx
     _add_health(app, ctx, consumer)
     _add_problems(app)
@@ -91,7 +94,15 @@ class Measured:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        began, status = time.perf_counter(), 0
+        if scope["path"].startswith("/v1/"):
+            with tracing.serving(scope["method"], scope["headers"]) as answered:
+                await self._answer(scope, receive, send, answered)
+        else:
+            await self._answer(scope, receive, send, tracing.unobserved)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, answered: tracing.Answered) -> None:
+        # An error that nobody answers passes here on its way to the 500 that is made of it.
+        began, status = time.perf_counter(), 500
 
         async def noted(message: Message) -> None:
             nonlocal status
@@ -99,9 +110,12 @@ class Measured:
                 status = message["status"]
             await send(message)
 
-        await self._app(scope, receive, noted)
-        route = getattr(scope.get("route"), "path", "none")
-        telemetry.REQUESTS.labels(scope["method"], route, status).observe(time.perf_counter() - began)
+        try:
+            await self._app(scope, receive, noted)
+        finally:
+            route = getattr(scope.get("route"), "path", "none")
+            answered(route, status)
+            telemetry.REQUESTS.labels(scope["method"], route, status).observe(time.perf_counter() - began)
 
 
 def _add_health(app: FastAPI, ctx: Context, consumer: "Consumer | None" = None) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import asyncpg
 import structlog
 
-from huitou_chassis import outbox, telemetry
+from huitou_chassis import outbox, telemetry, tracing
 from huitou_chassis.batch import ATTEMPTS, LONGEST_PAUSE, TRANSIENT
 from huitou_chassis.db import COMMAND_SECONDS, CONNECT_SECONDS, database_url
 from huitou_chassis.service import Context, Job
@@ -91,7 +91,8 @@ async def run(
         if wake is not None:
             wake.clear()
         try:
-            more = await job.run(ctx)
+            with tracing.doing(f"{ctx.service.name} {job.name}"):
+                more = await job.run(ctx)
             failed = 0
         except Exception as error:
             failed += 1

@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx2
 
-from huitou_chassis import telemetry
+from huitou_chassis import telemetry, tracing
 
 CONNECTIONS = 20
 _TO = "huitou.to"
@@ -27,7 +27,8 @@ class Client(httpx2.AsyncClient):
     async def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
         began, status = time.perf_counter(), "cancelled"
         try:
-            response = await super().send(request, **options)
+            with tracing.calling(request.extensions.get(_TO, "other"), request.method, request.headers):
+                response = await super().send(request, **options)
             status = str(response.status_code)
             return response
         except httpx2.TransportError as error:

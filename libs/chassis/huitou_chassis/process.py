@@ -13,7 +13,7 @@ import structlog
 import uvicorn
 from fastapi import FastAPI
 
-from huitou_chassis import http, jobs, letters, migrations, telemetry
+from huitou_chassis import http, jobs, letters, migrations, telemetry, tracing
 from huitou_chassis.consumer import Consumer
 from huitou_chassis.relay import Relay
 from huitou_chassis.service import Context, Job, Service, running
@@ -31,6 +31,11 @@ async def api(service: Service) -> None:
     telemetry.configure_logs(service.name, "api")
     telemetry.name_build(service.name, "api")
     stop = _stopped_by_signals(settings.grace_seconds)
+    with tracing.exported(service.name, "api", settings.otlp):
+        await _answer(service, settings, stop)
+
+
+async def _answer(service: Service, settings: Settings, stop: asyncio.Event) -> None:
     async with _opened(service, settings, stop, keys=True) as ctx:
         held = service.holds(ctx) if service.holds else contextlib.nullcontext()
         async with held as ctx.held:
@@ -44,6 +49,11 @@ async def worker(service: Service) -> None:
     telemetry.name_build(service.name, "worker")
     _collect_seldom()
     stop = _stopped_by_signals(settings.grace_seconds)
+    with tracing.exported(service.name, "worker", settings.otlp):
+        await _work(service, settings, stop)
+
+
+async def _work(service: Service, settings: Settings, stop: asyncio.Event) -> None:
     async with _opened(service, settings, stop) as ctx:
         consumer, leadership = Consumer(ctx), jobs.Leadership(ctx)
         relay = Relay(leadership.leads)

@@ -27,6 +27,7 @@ class Settings(BaseSettings):
     loyalty_url: str = "http://127.0.0.1:8002"
     campaign_url: str = "http://127.0.0.1:8003"
     notify_url: str = "http://127.0.0.1:8004"
+    otlp: str = ""
     dev_clock: Path | None = None
     failpoints: Path | None = None
     batch: int = 2000

@@ -57,6 +57,7 @@ from huitou_events.notify import (
 from huitou_events.segment import AudienceEntered, AudienceLeft
 from huitou_events.settings import ShopUpdated
 from huitou_events.topics import CATALOGUE, TOPICS, Topic
+from huitou_events.trace import Trace
 from huitou_events.trade import (
     Line,
     Recipient,
@@ -158,6 +159,7 @@ __all__ = [
     "TierChanged",
     "Timing",
     "Topic",
+    "Trace",
     "TradeClosed",
     "TradeCompleted",
     "TradeCreated",

@@ -2,7 +2,7 @@
 
 import secrets
 import time as system
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import blake2b
 from typing import Generic, TypeVar
@@ -13,6 +13,7 @@ from pydantic_core import to_json
 
 from huitou_events.fact import Fact
 from huitou_events.moments import Moment, micros
+from huitou_events.trace import Trace
 from huitou_events.values import Id, ShopId, Source
 
 F = TypeVar("F", bound=Fact, covariant=True)
@@ -23,7 +24,7 @@ HEADERS: list[tuple[str, bytes]] = [("content-type", b"application/cloudevents+j
 class Event(Generic[F]):
     """That something happened in a shop: who says so, when it happened (UTC), and what.
 
-    (`shop`, `source`, `id`) names it for good.
+    (`shop`, `source`, `id`) names it for good. `trace` is how it came here, and no part of what it is.
     """
 
     id: str
@@ -31,6 +32,7 @@ class Event(Generic[F]):
     shop: str
     time: datetime
     data: F
+    trace: Trace | None = field(default=None, compare=False)
 
     @staticmethod
     def of(fact: "G", *, shop: str, source: str, time: datetime, id: str | None = None) -> "Event[G]":
@@ -83,6 +85,10 @@ class Event(Generic[F]):
             "time": self.time,
             "datacontenttype": "application/json",
         }
+        if self.trace is not None:
+            attributes["traceparent"] = self.trace.parent
+            if self.trace.state:
+                attributes["tracestate"] = self.trace.state
         return b'%b,"data":%b}' % (to_json(attributes)[:-1], self.data.to_json().encode())
 
     def digest(self) -> bytes:

@@ -13,10 +13,22 @@ from pydantic_core import from_json, to_json
 from huitou_events.event import HEADERS, Event, Name
 from huitou_events.fact import Fact
 from huitou_events.topics import CATALOGUE
+from huitou_events.trace import Parent, State, Trace, trace_of
 
 Headers = Iterable[tuple[str, bytes | None]]
 _STRUCTURED = HEADERS[0][1]
-_ATTRIBUTES = {"specversion", "id", "source", "type", "shopid", "subject", "partitionkey", "time"}
+_ATTRIBUTES = {
+    "specversion",
+    "id",
+    "source",
+    "type",
+    "shopid",
+    "subject",
+    "partitionkey",
+    "time",
+    "traceparent",
+    "tracestate",
+}
 
 
 class Undecodable(Exception):
@@ -38,6 +50,8 @@ class Envelope(Name):
     specversion: Literal["1.0"]
     subject: str | None = None
     partitionkey: str | None = None
+    traceparent: Parent = None
+    tracestate: State = None
 
 
 def decode(topic: str, key: bytes | None, value: bytes | None, headers: Headers = ()) -> Event[Any]:
@@ -51,11 +65,23 @@ def decode(topic: str, key: bytes | None, value: bytes | None, headers: Headers 
     except ValidationError as error:
         # Not chained: the error holds the record, and a record may hold a phone number.
         raise _refusal(error) from None
-    event: Event[Any] = Event(wire.id, wire.source, wire.shopid, wire.time, wire.data)
+    trace = Trace(wire.traceparent, wire.tracestate) if wire.traceparent else _beside(headers)
+    event: Event[Any] = Event(wire.id, wire.source, wire.shopid, wire.time, wire.data, trace)
     if event.topic != topic:
         raise Undecodable("wrong-topic", f"{event.type} belongs to {event.topic}")
     _agree(event, wire, key)
     return event
+
+
+def _beside(headers: Headers) -> Trace | None:
+    """The context that a producer's own tracing put beside the event."""
+    found: dict[str, bytes] = {}
+    for name, header in headers:
+        if name in ("traceparent", "tracestate"):
+            found[name] = header or b""
+    if not found:
+        return None
+    return trace_of(*(found.get(name, b"").decode(errors="replace") for name in ("traceparent", "tracestate")))
 
 
 def envelope_of(fact: type[Fact]) -> type[Envelope]:

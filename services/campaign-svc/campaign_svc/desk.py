@@ -8,7 +8,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import asyncpg
 import structlog
@@ -18,9 +18,10 @@ from campaign_svc.answers import ClaimOut
 from campaign_svc.claims import Wish
 from campaign_svc.life import Refused
 from campaign_svc.models import Claim
-from huitou_chassis import Conflict, Context, Database, NotFound, Problem, Tx, Unavailable, idempotency
+from huitou_chassis import Conflict, Context, Database, NotFound, Problem, Tx, Unavailable, idempotency, tracing
 from huitou_chassis.batch import TRANSIENT
 from huitou_chassis.idempotency import Answer, Scope
+from huitou_events import Trace
 
 BATCH = 200
 MOST_WAITING = 10_000
@@ -36,6 +37,7 @@ class Asked:
     wish: Wish
     scope: Scope | None = None
     fingerprint: bytes = b""
+    trace: Trace | None = field(default_factory=tracing.current, compare=False)
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,8 @@ class ClaimDesk:
                 await self._wake.wait()
                 continue
             batch = self._next_batch()
-            outcomes = await self._settle_safely([asked for asked, _ in batch])
+            with tracing.linked("claims", (asked.trace for asked, _ in batch)):
+                outcomes = await self._settle_safely([asked for asked, _ in batch])
             for (_, answered), outcome in zip(batch, outcomes, strict=True):
                 if not answered.done():
                     answered.set_result(outcome)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from huitou_chassis import Tx, telemetry
+from huitou_events import Trace
 from notify_svc import decisions, deliveries, policy, recipients
 from notify_svc.channels.operator import NAME, Sms
 from notify_svc.decisions import Circumstances
@@ -29,6 +30,7 @@ class Claim:
     provider_key: str
     sms: Sms | None = None
     parts: int | None = None
+    trace: Trace | None = None
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ async def take(tx: Tx, *, limit: int) -> Batch:
     changes: list[Change] = []
     for message in sorted(messages, key=lambda message: (message.at_us or 0, -message.priority, message.job_id)):
         if message.state in ("sending", "unknown"):
-            claims.append(Claim(*message.key, message.attempts + 1, provider_key(message)))
+            claims.append(Claim(*message.key, message.attempts + 1, provider_key(message), trace=message.trace))
             changes.append(held_for(message, "unknown", tx))
             continue
         recipient = people[message.who] if message.customer_id else await tester(tx, message)
@@ -138,7 +140,7 @@ def claimed(
         text=written.text,
         callback=f"{tx.settings.notify_url}/v1/shops/{message.shop}/receipts/{NAME}",
     )
-    claim = Claim(*message.key, message.attempts + 1, sms.key, sms, written.length.parts)
+    claim = Claim(*message.key, message.attempts + 1, sms.key, sms, written.length.parts, message.trace)
     return replace(held_for(message, "sending", tx), sent_us=tx.us, masked=recipient.phone.masked), claim
 
 

@@ -64,8 +64,9 @@ async def add(tx: Tx, decided: Sequence[tuple[Message, Change]]) -> None:
 
 
 def entry(tx: Tx, change: Change) -> dict[str, Any]:
-    """One line of a message's history; moments in microseconds."""
-    said = {"when": tx.us, "state": change.state, "reason": change.reason, "at": change.at_us}
+    """One line of a message's history; moments in microseconds, and the trace in which it was written."""
+    trace = tx.trace.parent if tx.trace else None
+    said = {"when": tx.us, "state": change.state, "reason": change.reason, "at": change.at_us, "trace": trace}
     return {name: value for name, value in said.items() if value is not None}
 
 

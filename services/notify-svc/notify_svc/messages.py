@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
-from huitou_events import Event, MessageRequested, micros
+from huitou_events import Event, MessageRequested, Trace, micros
 
 State: TypeAlias = Literal["scheduled", "retrying", "sending", "unknown", "sent", "delivered", "failed", "suppressed"]
 
@@ -32,6 +32,8 @@ class Message:
     at_us: int | None = None
     attempts: int = 0
     phone: bytes | None = None
+    trace: Trace | None = None
+    """Of the latest decision about it."""
 
     @property
     def who(self) -> tuple[str, str]:
@@ -91,5 +93,7 @@ def asked_for(event: Event[MessageRequested]) -> Message:
 
 def stored(row: Any) -> Message:
     """A message from its row; the moment it was asked for is in its decision already."""
-    names = Message.__dataclass_fields__.keys() - {"shop", "from_us"}
-    return Message(shop=row["shop_id"], **{name: row[name] for name in names})
+    names = Message.__dataclass_fields__.keys() - {"shop", "from_us", "trace"}
+    parent = row["history"][-1].get("trace")
+    trace = Trace(parent) if parent else None
+    return Message(shop=row["shop_id"], trace=trace, **{name: row[name] for name in names})

@@ -13,7 +13,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from huitou_chassis import Context, Tx
+from huitou_chassis import Context, Tx, tracing
 from notify_svc import claims, deliveries
 from notify_svc.channels.operator import NAME, Operator
 from notify_svc.channels.outcome import Busy, Missing, Outcome, Refused, Sent, Unclear
@@ -38,9 +38,10 @@ async def send_due(ctx: Context) -> bool:
     async with ctx.db.transaction() as tx:
         batch = await claims.take(tx, limit=BATCH)
     if batch.claims:
-        results = await call(settings_of(ctx), batch.claims, began)
-        async with ctx.db.transaction() as tx:
-            await mark(tx, results)
+        with tracing.linked("messages", (claim.trace for claim in batch.claims)):
+            results = await call(settings_of(ctx), batch.claims, began)
+            async with ctx.db.transaction() as tx:
+                await mark(tx, results)
         await asyncio.sleep(max(0.0, len(results) / settings_of(ctx).sms_per_second - (time.monotonic() - began)))
     return batch.found > 0
 
