@@ -81,7 +81,8 @@ def _beside(headers: Headers) -> Trace | None:
             found[name] = header or b""
     if not found:
         return None
-    return trace_of(*(found.get(name, b"").decode(errors="replace") for name in ("traceparent", "tracestate")))
+    parent, state = (found.get(name, b"").decode(errors="replace") for name in ("traceparent", "tracestate"))
+    return trace_of(parent, state or None)
 
 
 def envelope_of(fact: type[Fact]) -> type[Envelope]:
