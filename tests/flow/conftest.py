@@ -3,6 +3,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.collector import collecting
+from tests.flow import leaks
 from tests.flow.platform import Platform, running
 
 SHOWN = 25
@@ -10,8 +12,14 @@ SHOWN = 25
 
 @pytest.fixture(scope="session")
 async def platform(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Platform]:
-    async with running(tmp_path_factory.mktemp("platform")) as ready:
-        yield ready
+    """The installation; when all tests are over, what it wrote and showed is looked through for what is secret."""
+    with collecting() as collector:
+        async with running(tmp_path_factory.mktemp("platform"), collector) as ready:
+            yield ready
+            secrets, metrics = leaks.secrets(ready), await leaks.metrics(ready)
+        logs = leaks.logs(ready.home)
+        traces = {f"span {n} of {span.process}": span.text for n, span in enumerate(collector.spans)}
+    assert leaks.found(logs | metrics | traces, secrets) == {}
 
 
 @pytest.hookimpl(wrapper=True)

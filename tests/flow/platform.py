@@ -15,6 +15,7 @@ import httpx2
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from huitou_events import HEADERS, Event
+from tests.collector import Collector
 from tests.waiting import until
 
 READY_WITHIN = 120
@@ -23,10 +24,11 @@ READY_WITHIN = 120
 class Platform:
     """A running installation. Each test takes a shop of its own; the clock is shared."""
 
-    def __init__(self, home: Path, endpoints: dict[str, str], client: httpx2.AsyncClient) -> None:
+    def __init__(self, home: Path, endpoints: dict[str, str], client: httpx2.AsyncClient, collector: Collector) -> None:
         self.home = home
         self.endpoints = endpoints
         self.client = client
+        self.collector = collector
         self.failpoints = home / "failpoints"
 
     async def call(self, method: str, service: str, shop: str, path: str, **options: Any) -> httpx2.Response:
@@ -104,11 +106,11 @@ class Platform:
 
 
 @asynccontextmanager
-async def running(home: Path) -> AsyncIterator[Platform]:
-    """`huitou up` on the folder, stopped by SIGTERM at the end."""
+async def running(home: Path, collector: Collector) -> AsyncIterator[Platform]:
+    """`huitou up` on the folder with traces to the collector, stopped by SIGTERM at the end."""
     failpoints = home / "failpoints"
     failpoints.mkdir(parents=True, exist_ok=True)
-    env = os.environ | {"HUITOU_HOME": str(home), "HUITOU_FAILPOINTS": str(failpoints)}
+    env = os.environ | {"HUITOU_HOME": str(home), "HUITOU_FAILPOINTS": str(failpoints), "HUITOU_OTLP": collector.url}
     with (home / "up.log").open("ab") as log:
         supervisor = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "huitou_chassis.cli", "up"), env=env, stdout=log, stderr=log
@@ -117,7 +119,7 @@ async def running(home: Path) -> AsyncIterator[Platform]:
         endpoints = await _announced(home, supervisor)
         headers = {"Authorization": f"Bearer {endpoints['api_key']}"}
         async with httpx2.AsyncClient(headers=headers, timeout=30) as client:
-            yield Platform(home, endpoints, client)
+            yield Platform(home, endpoints, client, collector)
     finally:
         if supervisor.returncode is None:
             supervisor.send_signal(signal.SIGTERM)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from prometheus_client import Counter, Gauge, Histogram
 
+from huitou_chassis.log_masking import mask_line
+
 if TYPE_CHECKING:
     import asyncpg
 
@@ -83,6 +85,7 @@ def configure_logs(service: str, process: str) -> None:
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.JSONRenderer(),
+                mask_line,
             ],
         )
     )
