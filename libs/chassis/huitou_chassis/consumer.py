@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Mapping
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, KafkaTimeoutError
 
 from huitou_chassis import fencing, telemetry, topics
 from huitou_chassis.batch import LONGEST_PAUSE, TRANSIENT, process
@@ -148,9 +148,12 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
         try:
             offsets = {place: records[-1].offset + 1 for place, records in fetched.items()}
             await asyncio.wait_for(consumer.commit(offsets), COMMIT_SECONDS)
-        except (KafkaError, TimeoutError) as error:
+        except KafkaError as error:
             # After a rebalance another member reads these again, and the inbox drops them.
             log.warning("offsets not committed", error=type(error).__name__)
+        except TimeoutError as error:
+            # Such a client would go on without ever committing; the next one reads these again.
+            raise KafkaTimeoutError("offsets were not committed in time") from error
         self._ctx.failpoints.reach("after-offsets")
 
     async def _wait_for_topics(self, stop: asyncio.Event) -> None:
@@ -179,8 +182,16 @@ async def _started(consumer: AIOKafkaConsumer, stop: asyncio.Event) -> bool:
 
 
 async def _within(seconds: float, work: Awaitable[object]) -> None:
-    """A broker that does not answer must not hold up the end of the process."""
-    try:
-        await asyncio.wait_for(work, seconds)
-    except (TimeoutError, KafkaError) as error:
-        log.warning("Kafka was left without a word", error=type(error).__name__)
+    """A broker that does not answer must not hold up the end of the process.
+
+    aiokafka's `stop` may also end with the cancellation of one of its own tasks; raised here, it would end the reading
+    without a word.
+    """
+    stopping = asyncio.ensure_future(work)
+    await asyncio.wait((stopping,), timeout=seconds)
+    if not stopping.done():
+        stopping.cancel()
+        log.warning("Kafka was left without a word", error="TimeoutError")
+    elif stopping.cancelled() or stopping.exception() is not None:
+        error = "CancelledError" if stopping.cancelled() else type(stopping.exception()).__name__
+        log.warning("Kafka was left without a word", error=error)
