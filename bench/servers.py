@@ -14,7 +14,7 @@ from typing import TypeAlias
 import httpx2
 from pydantic import SecretStr
 
-from huitou_chassis import Service, keys, migrations, topics
+from huitou_chassis import Service, Settings, keys, migrations, topics
 from huitou_local.kafka import EmbeddedKafka
 from huitou_local.ports import free
 from huitou_local.postgres import EmbeddedPostgres
@@ -50,7 +50,7 @@ async def servers() -> AsyncIterator[Servers]:
     with tempfile.TemporaryDirectory(prefix="huitou-bench-") as folder:
         home = Path(folder)
         async with EmbeddedKafka(home / "kafka") as kafka, EmbeddedPostgres(home / "postgres") as postgres:
-            await topics.create(kafka.address)
+            await topics.create(Settings(kafka=kafka.address))
             await keys.ensure(postgres.url, KEY)
             yield Servers(kafka.address, postgres.url, home)
 

@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 from aiokafka import AIOKafkaConsumer
 
-from huitou_chassis import topics
+from huitou_chassis import Settings, topics
 from huitou_chassis.consumer import Consumer
 from tests import make
 from tests.chassis.test_worker import publish
@@ -18,7 +18,7 @@ from tests.waiting import until
 async def test_a_client_whose_coordination_has_ended_is_replaced(
     kafka: str, tally: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await topics.create(kafka)
+    await topics.create(Settings(kafka=kafka))
     monkeypatch.setattr(tally.ctx, "settings", tally.ctx.settings.model_copy(update={"kafka": kafka}))
     clients: list[AIOKafkaConsumer] = []
     made = Consumer._client

@@ -14,7 +14,7 @@ import asyncpg
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
-from huitou_chassis import failpoints, topics
+from huitou_chassis import Settings, failpoints, topics
 from huitou_chassis.db import database_url
 from huitou_events import HEADERS, Event, decode
 from tests import make
@@ -103,7 +103,7 @@ async def database(postgres: str) -> AsyncIterator[str]:
 async def test_a_worker_killed_at_every_step_counts_each_trade_once(
     kafka: str, postgres: str, database: str, tmp_path: Path
 ) -> None:
-    await topics.create(kafka)
+    await topics.create(Settings(kafka=kafka))
     events = [
         make.completed(customer=f"c{c}", trade=f"c{c}-t{t}", id=f"c{c}-t{t}")
         for t in range(TRADES)

@@ -18,7 +18,7 @@ import httpx2
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from huitou_chassis import topics
+from huitou_chassis import Settings, topics
 from huitou_chassis.db import database_url, user_url
 from huitou_chassis.isolation import User, role
 from huitou_events import HEADERS, Event
@@ -132,7 +132,7 @@ class Rig:
         return self._bootstrap or self.kafka.address
 
     async def prepared(self) -> "Rig":
-        await topics.create(self.address)
+        await topics.create(Settings(kafka=self.address))
         await self.migrated()
         return self
 

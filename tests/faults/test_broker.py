@@ -10,7 +10,7 @@ from pathlib import Path
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
-from huitou_chassis import topics
+from huitou_chassis import Settings, topics
 from huitou_local import ports
 from huitou_local.kafka import EmbeddedKafka
 from huitou_local.postgres import EmbeddedPostgres
@@ -85,7 +85,7 @@ async def test_services_before_servers_and_topics(tmp_path: Path, measured: Meas
         await rig.migrated()
         await asyncio.sleep(5)
         assert not await worker.ready()
-        await topics.create(kafka.address)
+        await topics.create(Settings(kafka=kafka.address))
         began = time.monotonic()
         await until(worker.ready, within=30)
         took = time.monotonic() - began
@@ -156,7 +156,7 @@ async def test_three_brokers_one_after_the_other(tmp_path: Path, measured: Measu
         AsyncExitStack() as stack,
     ):
         rig = Rig(brokers.nodes[0], postgres, stack, bootstrap=brokers.address)
-        await topics.create(brokers.address, replication=3)
+        await topics.create(Settings(kafka=brokers.address), replication=3)
         await rig.migrated()
         await rig.worker()
         longest = 0.0

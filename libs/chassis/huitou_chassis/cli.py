@@ -13,6 +13,8 @@ import asyncpg
 import typer
 import uvloop
 from aiokafka.errors import KafkaError
+from pydantic import ValidationError
+from pydantic_settings import SettingsError
 
 from huitou_chassis import (
     asyncapi,
@@ -25,8 +27,9 @@ from huitou_chassis import (
     publishing,
     topics,
 )
+from huitou_chassis.security import settings_error, why
 from huitou_chassis.service import Service, running
-from huitou_chassis.settings import Settings
+from huitou_chassis.settings import PREFIX, Settings
 
 app = typer.Typer(help="Huitou: customer operations for online shops.", no_args_is_help=True, add_completion=False)
 
@@ -47,7 +50,14 @@ def main() -> None:
         app.registered_commands += plugin.load().registered_commands
     try:
         app()
-    except (OSError, TimeoutError, asyncpg.PostgresError, KafkaError) as error:
+    except ValidationError as error:
+        sys.exit(f"huitou: {settings_error(error, PREFIX)}")
+    except SettingsError:
+        # The only value that is not a plain text.
+        sys.exit(f"huitou: {PREFIX}KAFKA_SECURITY: not a JSON object")
+    except KafkaError as error:
+        sys.exit(f"huitou: {_run(why(Settings(), error))}\nLook at HUITOU_KAFKA and HUITOU_KAFKA_SECURITY.")
+    except (OSError, TimeoutError, asyncpg.PostgresError) as error:
         sys.exit(f"huitou: {type(error).__name__}: {error}\nLook at HUITOU_KAFKA and HUITOU_POSTGRES.")
 
 
@@ -100,7 +110,7 @@ def make_topics(
 ) -> None:
     """Make every topic of the contract, and its dead letters, where they are missing."""
     settings = Settings()
-    made = _run(topics.create(settings.kafka, partitions=partitions, replication=replication))
+    made = _run(topics.create(settings, partitions=partitions, replication=replication))
     typer.echo(f"made {len(made)}: {', '.join(made)}" if made else "all topics are there")
 
 
@@ -112,7 +122,7 @@ def publish(
     if file is not None and not file.is_file():
         sys.exit(f"huitou publish: no file {file}")
     with file.open("rb") if file else sys.stdin.buffer as lines:
-        report = _run(publishing.publish(Settings().kafka, lines))
+        report = _run(publishing.publish(Settings(), lines))
     for line, reason in report.refused[:20]:
         typer.echo(f"line {line}: {reason}", err=True)
     typer.echo(f"published {report.published}, refused {len(report.refused)}")

@@ -22,6 +22,7 @@ from huitou_chassis.batch import LONGEST_PAUSE, TRANSIENT, process
 from huitou_chassis.fencing import Epochs, Place
 from huitou_chassis.progress import Progress
 from huitou_chassis.record import Record
+from huitou_chassis.security import kafka_options, why
 from huitou_chassis.service import Context
 
 SESSION_MS = 10_000
@@ -76,7 +77,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
     def _client(self) -> AIOKafkaConsumer:
         instance = f"{self._ctx.service.name}-{self._ctx.settings.instance}"
         return AIOKafkaConsumer(
-            bootstrap_servers=self._ctx.settings.kafka,
+            **kafka_options(self._ctx.settings),
             client_id=instance,
             group_id=self._ctx.service.group,
             group_instance_id=instance,
@@ -159,9 +160,9 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
     async def _wait_for_topics(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
             try:
-                missing = await topics.missing(self._ctx.settings.kafka, self._ctx.service.topics)
+                missing = await topics.missing(self._ctx.settings, self._ctx.service.topics)
             except (KafkaError, OSError) as error:
-                log.warning("Kafka is waited for", error=type(error).__name__)
+                log.warning("Kafka is waited for", error=await why(self._ctx.settings, error))
             else:
                 if not missing:
                     return

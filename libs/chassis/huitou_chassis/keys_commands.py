@@ -1,6 +1,7 @@
-"""huitou keys create|list|revoke"""
+"""huitou keys create|register|list|revoke"""
 
 import asyncio
+import sys
 from typing import Annotated
 
 import typer
@@ -33,6 +34,15 @@ def create(
     asyncio.run(keys.prepare(_server()))
     key_id, key = asyncio.run(keys.create(_server(), name=name, role=made, shops=shop, rate=rate or None))
     typer.echo(f"{key_id}\n{key}")
+
+
+@app.command()
+def register() -> None:
+    """Make HUITOU_API_KEY, with which the services call each other, a key that may do everything; safe to repeat."""
+    key = Settings().api_key.get_secret_value()
+    if not key:
+        sys.exit("huitou keys register: HUITOU_API_KEY is not set")
+    typer.echo(f"{asyncio.run(keys.ensure(_server(), key))} is in use")
 
 
 @app.command("list")

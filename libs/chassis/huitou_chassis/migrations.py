@@ -8,7 +8,6 @@ from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, pool
-from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from huitou_chassis import isolation, keys
@@ -31,8 +30,13 @@ async def migrate(service: Service, settings: Settings) -> None:
     server = settings.postgres.get_secret_value()
     await keys.prepare(server)
     await create_database(server, settings.database(service.name))
-    url = make_url(database_url(server, settings.database(service.name))).set(drivername="postgresql+asyncpg")
-    engine = create_async_engine(url, poolclass=pool.NullPool, connect_args={"timeout": CONNECT_SECONDS})
+    url = database_url(server, settings.database(service.name))
+    # asyncpg reads the address itself: SQLAlchemy does not know what it may say of TLS.
+    engine = create_async_engine(
+        "postgresql+asyncpg://",
+        poolclass=pool.NullPool,
+        async_creator=lambda: asyncpg.connect(url, timeout=CONNECT_SECONDS),
+    )
     try:
         async with engine.connect() as connection:
             await connection.run_sync(_upgrade, service)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 import orjson
 from aiokafka import AIOKafkaProducer
 
+from huitou_chassis.security import kafka_options
+from huitou_chassis.settings import Settings
 from huitou_events import CATALOGUE, HEADERS, Undecodable, decode
 
 AT_ONCE = 2000
@@ -18,10 +20,10 @@ class Report:
     refused: list[tuple[int, str]] = field(default_factory=list)
 
 
-async def publish(bootstrap: str, lines: Iterable[bytes]) -> Report:
+async def publish(settings: Settings, lines: Iterable[bytes]) -> Report:
     """Publishes each line's event under its key; a line that is no event is reported with its number and why."""
     report = Report()
-    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all", enable_idempotence=True)
+    producer = AIOKafkaProducer(**kafka_options(settings), acks="all", enable_idempotence=True)
     await producer.start()
     try:
         waiting = []

@@ -12,6 +12,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from huitou_chassis import outbox, telemetry
+from huitou_chassis.security import kafka_options
 from huitou_chassis.service import Context
 from huitou_chassis.topics import DEAD_LETTER_BYTES
 from huitou_events import HEADERS
@@ -93,7 +94,7 @@ class Relay:
     async def _started(self, ctx: Context) -> AIOKafkaProducer:
         if self._producer is None:
             producer = AIOKafkaProducer(
-                bootstrap_servers=ctx.settings.kafka,
+                **kafka_options(ctx.settings),
                 client_id=f"{ctx.service.name}-relay",
                 enable_idempotence=True,
                 acks="all",

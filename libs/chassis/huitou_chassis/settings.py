@@ -1,17 +1,28 @@
 """Addresses and secrets, read once from the environment (prefix HUITOU_) and handed down."""
 
+import socket
 from pathlib import Path
 
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from huitou_chassis.security import KafkaSecurity
+
+PREFIX = "HUITOU_"
 
 
 class Settings(BaseSettings):
-    """What every process needs to know. Thresholds and policies are rows in a database, never here."""
+    """What every process needs to know. Thresholds and policies are rows in a database, never here.
 
-    model_config = SettingsConfigDict(env_prefix="HUITOU_", extra="ignore", frozen=True)
+    An empty variable is as good as none.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True
+    )
 
     kafka: str = "127.0.0.1:9092"
+    kafka_security: KafkaSecurity | None = None
     postgres: SecretStr = SecretStr("postgresql://postgres@127.0.0.1:5432/postgres")
     api_password: SecretStr = SecretStr("")
     worker_password: SecretStr = SecretStr("")
@@ -21,7 +32,8 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = 8000
     health_port: int = 0
-    instance: str = "0"
+    instance: str = Field(default_factory=socket.gethostname)
+    """The worker's name in its group: no two at once have the same, and each keeps its own when it starts again."""
     services: str = "segment,loyalty,campaign,notify"
     segment_url: str = "http://127.0.0.1:8001"
     loyalty_url: str = "http://127.0.0.1:8002"

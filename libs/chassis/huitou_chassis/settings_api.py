@@ -15,6 +15,7 @@ from huitou_chassis import shops
 from huitou_chassis.errors import Unavailable
 from huitou_chassis.model import Model
 from huitou_chassis.routing import Ctx, Router, ShopId, note
+from huitou_chassis.security import kafka_options
 from huitou_chassis.service import Context
 from huitou_chassis.shops import Shop
 from huitou_events import ShopUpdated
@@ -89,7 +90,7 @@ async def _wait_for_all(ctx: Context, shop: str, fact: ShopUpdated) -> None:
 
 async def _wait_for_groups(ctx: Context, deadline: float) -> None:
     ends = await _ends(ctx, ShopUpdated.topic)
-    admin = AIOKafkaAdminClient(bootstrap_servers=ctx.settings.kafka)
+    admin = AIOKafkaAdminClient(**kafka_options(ctx.settings))
     await admin.start()
     try:
         behind = set(ctx.settings.groups)
@@ -107,7 +108,7 @@ async def _wait_for_groups(ctx: Context, deadline: float) -> None:
 
 
 async def _ends(ctx: Context, topic: str) -> dict[TopicPartition, int]:
-    consumer = AIOKafkaConsumer(topic, bootstrap_servers=ctx.settings.kafka)
+    consumer = AIOKafkaConsumer(topic, **kafka_options(ctx.settings))
     await consumer.start()
     try:
         places = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()]

@@ -3,6 +3,8 @@
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
+from huitou_chassis.security import kafka_options
+from huitou_chassis.settings import Settings
 from huitou_events import TOPICS, Topic
 
 PARTITIONS = 4
@@ -13,9 +15,9 @@ ROOM = 8192
 DAY_MS = 86_400_000
 
 
-async def create(bootstrap: str, *, partitions: int = PARTITIONS, replication: int = 1) -> list[str]:
+async def create(settings: Settings, *, partitions: int = PARTITIONS, replication: int = 1) -> list[str]:
     """Creates what is missing and returns its names; KafkaError if the broker refuses."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    admin = AIOKafkaAdminClient(**kafka_options(settings))
     await admin.start()
     try:
         there = set(await admin.list_topics())
@@ -30,9 +32,9 @@ async def create(bootstrap: str, *, partitions: int = PARTITIONS, replication: i
         await admin.close()
 
 
-async def missing(bootstrap: str, names: list[str]) -> list[str]:
+async def missing(settings: Settings, names: list[str]) -> list[str]:
     """Those of the topics that the broker does not have; KafkaError if it cannot be reached."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    admin = AIOKafkaAdminClient(**kafka_options(settings))
     await admin.start()
     try:
         return sorted(set(names) - set(await admin.list_topics()))

@@ -13,6 +13,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from huitou_chassis import Service
 from huitou_chassis.db import database_url
+from huitou_chassis.security import kafka_options
 from huitou_chassis.settings import Settings
 from huitou_local import processes
 from huitou_local.steps import Say
@@ -37,27 +38,28 @@ class Look:
 class Backlog:
     """Use `opened`; then `emptied` returns when everything published has come to its end."""
 
-    def __init__(self, kafka: str) -> None:
+    def __init__(self, settings: Settings) -> None:
         self._services: list[Service] = [
             plugin.load() for plugin in entry_points(group="huitou.services") if plugin.name in processes.SERVICES
         ]
-        self._admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
-        self._consumer = AIOKafkaConsumer(bootstrap_servers=kafka)
+        self._admin = AIOKafkaAdminClient(**kafka_options(settings))
+        self._consumer = AIOKafkaConsumer(**kafka_options(settings))
         self._databases: list[asyncpg.Connection[Any]] = []
         self._places: list[TopicPartition] = []
 
     @classmethod
     @asynccontextmanager
-    async def opened(cls, kafka: str, postgres: str) -> "AsyncIterator[Backlog]":
-        backlog = cls(kafka)
+    async def opened(cls, settings: Settings) -> "AsyncIterator[Backlog]":
+        backlog = cls(settings)
         async with AsyncExitStack() as stack:
             stack.push_async_callback(backlog._admin.close)
             await backlog._admin.start()
             stack.push_async_callback(backlog._consumer.stop)
             await backlog._consumer.start()
             backlog._places = await backlog._find_places()
+            server = settings.postgres.get_secret_value()
             for service in backlog._services:
-                url = database_url(postgres, Settings().database(service.name))
+                url = database_url(server, settings.database(service.name))
                 connection = await asyncpg.connect(url, timeout=5, command_timeout=10)
                 stack.push_async_callback(connection.close)
                 backlog._databases.append(connection)

@@ -8,6 +8,7 @@ from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from huitou_chassis.settings import Settings
 from huitou_events import Event
 from huitou_local import simulated
 from huitou_local.api import Api
@@ -34,16 +35,17 @@ PROGRAMME = {
 
 async def demo(home: Home, endpoints: Mapping[str, str], steps: Steps) -> None:
     """Everything, on a running installation; may be repeated, when nothing counts twice."""
+    settings = Settings.model_validate({name: endpoints[name] for name in ("kafka", "postgres")})
     async with (
         Api.opened(endpoints) as api,
-        Backlog.opened(endpoints["kafka"], endpoints["postgres"]) as backlog,
+        Backlog.opened(settings) as backlog,
     ):
         with steps.step("The shop's settings, tiers and audiences"):
             await api.put("segment", "/settings", SETTINGS)
             await api.put("loyalty", "/programme", PROGRAMME)
         winback = WinBack(api, backlog, steps)
         await winback.find_audience()
-        await publish_all(home, endpoints["kafka"], datetime.fromisoformat(await api.clock()), steps)
+        await publish_all(home, settings, datetime.fromisoformat(await api.clock()), steps)
         with steps.step("Everything published is dealt with") as say:
             await backlog.emptied(say)
         figures = Figures(api, steps.console)
@@ -53,7 +55,7 @@ async def demo(home: Home, endpoints: Mapping[str, str], steps: Steps) -> None:
         await winback.run()
 
 
-async def publish_all(home: Home, kafka: str, now: datetime, steps: Steps) -> None:
+async def publish_all(home: Home, settings: Settings, now: datetime, steps: Steps) -> None:
     with steps.step("The data is unpacked"):
         retail = Retail()
         shift = kept_shift(home, retail, now)
@@ -72,7 +74,7 @@ async def publish_all(home: Home, kafka: str, now: datetime, steps: Steps) -> No
     )
     with Progress(*columns, console=steps.console) as progress:
         task = progress.add_task("publish", total=real + len(made_up))
-        await publish(kafka, everything, lambda done: progress.update(task, completed=done))
+        await publish(settings, everything, lambda done: progress.update(task, completed=done))
 
 
 def kept_shift(home: Home, retail: Retail, now: datetime) -> timedelta:

@@ -6,15 +6,17 @@ from typing import Any
 
 from aiokafka import AIOKafkaProducer
 
+from huitou_chassis.security import kafka_options
+from huitou_chassis.settings import Settings
 from huitou_events import HEADERS, Event
 
 IN_FLIGHT = 4000
 
 
-async def publish(bootstrap: str, events: Iterable[Event[Any]], progress: Callable[[int], None]) -> int:
+async def publish(settings: Settings, events: Iterable[Event[Any]], progress: Callable[[int], None]) -> int:
     """The number published; `progress` is told how many so far. KafkaError if the broker refuses one."""
     producer = AIOKafkaProducer(
-        bootstrap_servers=bootstrap,
+        **kafka_options(settings),
         acks="all",
         enable_idempotence=True,
         linger_ms=5,

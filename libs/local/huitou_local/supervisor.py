@@ -54,6 +54,9 @@ class Supervisor:
     async def _start_servers(self, stack: AsyncExitStack) -> Servers:
         """Those that the environment names, or our own."""
         kafka, postgres = os.environ.get("HUITOU_KAFKA"), os.environ.get("HUITOU_POSTGRES")
+        if not kafka:
+            # Our own broker is for this machine only, and open.
+            os.environ.pop("HUITOU_KAFKA_SECURITY", None)
         with self._steps.step("Kafka and PostgreSQL start") as say:
             broker = EmbeddedKafka(
                 self._home.path / "kafka",
@@ -69,7 +72,7 @@ class Supervisor:
     async def _prepare(self, servers: Servers) -> None:
         """Topics, databases and the installation's key, where they are missing."""
         with self._steps.step("Topics and databases"):
-            await topics.create(servers.kafka)
+            await topics.create(Settings(kafka=servers.kafka))
             for name in processes.SERVICES:
                 (plugin,) = entry_points(group="huitou.services", name=name)
                 settings = {
