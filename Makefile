@@ -7,7 +7,7 @@ MANIFESTS := $(OURS:=/pyproject.toml)
 CODE := $(OURS) tests bench
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-faults lint bench clean
+.PHONY: help setup demo up env test test-faults test-compose lint bench clean
 
 help:  ## list these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -20,11 +20,17 @@ demo: $(VENV)/ready  ## start everything, publish two years of a real shop, show
 up: $(VENV)/ready  ## start Kafka, PostgreSQL and the four services, without data
 	@$(BIN)/huitou up
 
+env:  ## write .env, the secrets of docker-compose.yml
+	@$(PYTHON) deploy/dotenv.py .env
+
 test: $(VENV)/tools  ## run every test
 	@$(BIN)/pytest
 
 test-faults: $(VENV)/tools  ## break servers, processes and ways between them for half an hour; writes docs/reliability.md
 	@HUITOU_WRITE=1 $(BIN)/pytest -m fault tests/faults
+
+test-compose: $(VENV)/tools  ## build the images, run docker-compose.yml, compare what comes of the demo's data
+	@$(BIN)/pytest -m compose tests/compose
 
 lint: $(VENV)/tools  ## check style and types
 	@$(BIN)/ruff check .
