@@ -14,7 +14,6 @@ import typer
 import uvloop
 from aiokafka.errors import KafkaError
 from pydantic import ValidationError
-from pydantic_settings import SettingsError
 
 from huitou_chassis import (
     asyncapi,
@@ -31,7 +30,13 @@ from huitou_chassis.security import settings_error, why
 from huitou_chassis.service import Service, running
 from huitou_chassis.settings import PREFIX, Settings
 
-app = typer.Typer(help="Huitou: customer operations for online shops.", no_args_is_help=True, add_completion=False)
+app = typer.Typer(
+    help="Huitou: customer operations for online shops.",
+    no_args_is_help=True,
+    add_completion=False,
+    # Local variables hold addresses with their passwords.
+    pretty_exceptions_show_locals=False,
+)
 
 ASKING = ("keys", "topics", "publish", "verify", "dead")
 """Commands for people, who mean the servers of the installation that they have started."""
@@ -52,12 +57,9 @@ def main() -> None:
         app()
     except ValidationError as error:
         sys.exit(f"huitou: {settings_error(error, PREFIX)}")
-    except SettingsError:
-        # The only value that is not a plain text.
-        sys.exit(f"huitou: {PREFIX}KAFKA_SECURITY: not a JSON object")
     except KafkaError as error:
         sys.exit(f"huitou: {_run(why(Settings(), error))}\nLook at HUITOU_KAFKA and HUITOU_KAFKA_SECURITY.")
-    except (OSError, TimeoutError, asyncpg.PostgresError) as error:
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         sys.exit(f"huitou: {type(error).__name__}: {error}\nLook at HUITOU_KAFKA and HUITOU_POSTGRES.")
 
 

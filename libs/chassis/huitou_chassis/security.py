@@ -29,6 +29,13 @@ class KafkaSecurity(BaseModel):
     cert_file: FilePath | None = None
     key_file: FilePath | None = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _object(cls, value: object) -> object:
+        if isinstance(value, str):
+            raise ValueError("not a JSON object")
+        return value
+
     @model_validator(mode="after")
     def _whole(self) -> Self:
         """What a protocol needs is there, and nothing that it would ignore."""
