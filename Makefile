@@ -7,7 +7,7 @@ MANIFESTS := $(OURS:=/pyproject.toml)
 CODE := $(OURS) tests bench
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up env test test-faults test-compose lint bench clean
+.PHONY: help setup demo up env test test-faults test-compose lint lint-chart bench clean
 
 help:  ## list these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -36,6 +36,9 @@ lint: $(VENV)/tools  ## check style and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy $(CODE)
+
+lint-chart: $(VENV)/tools  ## check the Helm chart, where helm is installed
+	@$(BIN)/pytest -rs tests/deploy/test_chart.py
 
 bench: $(VENV)/tools  ## measure, and write docs/benchmarks.md
 	@$(BIN)/python -m bench
