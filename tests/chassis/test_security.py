@@ -23,6 +23,7 @@ from tests import make
 from tests.certificates import Authority
 from tests.chassis.secured import PASSWORD, USER, SecuredKafka, behind_tls
 from tests.chassis.tally.service import service
+from tests.flow import platform
 from tests.stage import PASSWORD as DATABASE_PASSWORD
 from tests.stage import Stage, prepare, stage
 from tests.waiting import until
@@ -76,6 +77,18 @@ async def test_every_client_logs_in_over_tls(broker: SecuredKafka, authority: Au
     await relay.run(tally.ctx)
     await relay.close()
     assert await tally.db.pool.fetchval("SELECT count(*) FROM outbox") == 0
+
+
+async def test_an_installation_on_this_machine_uses_a_broker_that_asks_who_comes(
+    broker: SecuredKafka, authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HUITOU_KAFKA", broker.login)
+    monkeypatch.setenv("HUITOU_KAFKA_SECURITY", json.dumps(LOGIN | {"ca_file": str(authority.file)}))
+    body = {"timezone": "Europe/London", "currency": "GBP", "language": "en"}
+    async with platform.running(tmp_path) as ready:
+        # Answers when the groups of all services have read what this service's relay said.
+        answer = await ready.call("PUT", "notify", "s1", "/settings", json=body)
+    assert (answer.status_code, answer.json()) == (200, body)
 
 
 async def test_a_wrong_password_is_told_and_never_shown(broker: SecuredKafka, authority: Authority) -> None:
