@@ -27,7 +27,8 @@ async def installation(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterato
     """Built, started and ready; removed with its volumes at the end. The images are kept."""
     running = Installation(f"huitou-test-{uuid.uuid4().hex[:8]}", tmp_path_factory.mktemp("compose"))
     try:
-        running.compose("build")
+        # The other processes of a service share its image.
+        running.compose("build", *(f"{name}-api" for name in SERVICES))
         running.compose("up", "--detach")
         await running.ready()
         yield running
