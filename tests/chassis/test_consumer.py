@@ -53,7 +53,7 @@ async def test_a_client_whose_coordination_has_ended_is_replaced(
 async def test_a_client_that_commits_no_offsets_is_replaced_however_it_ends(
     kafka: str, tally: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await topics.create(kafka)
+    await topics.create(Settings(kafka=kafka))
     monkeypatch.setattr(tally.ctx, "settings", tally.ctx.settings.model_copy(update={"kafka": kafka}))
     monkeypatch.setattr("huitou_chassis.consumer.COMMIT_SECONDS", 0.5)
     clients: list[AIOKafkaConsumer] = []

@@ -10,7 +10,7 @@ import httpx2
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from huitou_chassis import Record, keys, letter_records, letters, topics
+from huitou_chassis import Record, Settings, keys, letter_records, letters, topics
 from huitou_chassis.batch import process
 from huitou_chassis.letters import REPLAY
 from huitou_chassis.outbox import Headers
@@ -30,7 +30,7 @@ class Wire:
         self._stage = stage
         self._kafka = kafka
         self._consumer = consumer
-        self._relay = Relay()
+        self._relay = Relay(asyncio.Event())
 
     async def publish(self, *records: Event[Any] | Bytes, headers: Headers = HEADERS) -> list[Record]:
         """Puts them on their topics, and takes them; what was taken comes back."""
@@ -75,7 +75,7 @@ class Wire:
 
 @pytest.fixture
 async def wire(kafka: str, tally: Stage, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Wire]:
-    await topics.create(kafka)
+    await topics.create(Settings(kafka=kafka))
     for ctx in (tally.ctx, tally.api):
         monkeypatch.setattr(ctx, "settings", ctx.settings.model_copy(update={"kafka": kafka}))
     consumer = AIOKafkaConsumer(bootstrap_servers=kafka, group_id=None)

@@ -23,6 +23,7 @@ from tests import make
 from tests.certificates import Authority
 from tests.chassis.secured import PASSWORD, USER, SecuredKafka, behind_tls
 from tests.chassis.tally.service import service
+from tests.collector import collecting
 from tests.flow import platform
 from tests.stage import PASSWORD as DATABASE_PASSWORD
 from tests.stage import Stage, prepare, stage
@@ -65,7 +66,7 @@ async def test_every_client_logs_in_over_tls(broker: SecuredKafka, authority: Au
     )
     trade = make.completed(customer="over tls")
     assert (await publishing.publish(settings, [trade.encode()])).published == 1
-    stop, relay = asyncio.Event(), Relay()
+    stop, relay = asyncio.Event(), Relay(asyncio.Event())
     reading = asyncio.create_task(Consumer(tally.ctx).run(stop))
 
     async def counted() -> bool:
@@ -85,9 +86,10 @@ async def test_an_installation_on_this_machine_uses_a_broker_that_asks_who_comes
     monkeypatch.setenv("HUITOU_KAFKA", broker.login)
     monkeypatch.setenv("HUITOU_KAFKA_SECURITY", json.dumps(LOGIN | {"ca_file": str(authority.file)}))
     body = {"timezone": "Europe/London", "currency": "GBP", "language": "en"}
-    async with platform.running(tmp_path) as ready:
-        # Answers when the groups of all services have read what this service's relay said.
-        answer = await ready.call("PUT", "notify", "s1", "/settings", json=body)
+    with collecting() as collector:
+        async with platform.running(tmp_path, collector) as ready:
+            # Answers when the groups of all services have read what this service's relay said.
+            answer = await ready.call("PUT", "notify", "s1", "/settings", json=body)
     assert (answer.status_code, answer.json()) == (200, body)
 
 

@@ -8,7 +8,7 @@ import pytest
 from aiokafka.errors import KafkaError
 from prometheus_client import REGISTRY
 
-from huitou_chassis import Message, outgoing, topics
+from huitou_chassis import Message, Settings, outgoing, topics
 from huitou_chassis.relay import Backlog, Relay
 from huitou_local import ports
 from tests import make
@@ -42,7 +42,7 @@ async def test_the_age_of_the_outbox_rises_until_it_is_sent_and_shows_where_the_
     assert value("huitou_outbox_age_seconds") == value("huitou_outbox_rows") == 0
     leads.set()
     tally.ctx.settings = tally.ctx.settings.model_copy(update={"kafka": kafka})
-    await topics.create(kafka)
+    await topics.create(Settings(kafka=kafka))
     before = value("huitou_relayed_total", topic=TOPIC)
     await relay.run(tally.ctx)
     await relay.close()

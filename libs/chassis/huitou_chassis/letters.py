@@ -129,7 +129,7 @@ async def drop(tx: "Tx", shop: str, letter: str, because: str) -> Letter:
 
 async def measure(ctx: "Context") -> bool:
     """Counts those that wait, for the metrics; there is never more to do."""
-    rows = await ctx.db.pool.fetch("SELECT topic, count(*) FROM dead_letter WHERE state = 'waiting' GROUP BY topic")
+    rows = await ctx.db.fetch("SELECT topic, count(*) FROM dead_letter WHERE state = 'waiting' GROUP BY topic")
     waiting = dict.fromkeys(ctx.service.topics, 0) | {row[0]: row[1] for row in rows}
     for topic, number in waiting.items():
         telemetry.LETTERS_WAITING.labels(topic).set(number)
