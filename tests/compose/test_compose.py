@@ -14,7 +14,7 @@ from huitou_local.api import Api
 from huitou_local.demo import PROGRAMME, SETTINGS
 from huitou_local.retail import CURRENCY, SHOP
 from tests import make
-from tests.compose import expected
+from tests.naive import demo as expected
 from tests.compose.installation import ROOT, SERVICES, Installation, program
 from tests.naive.audiences import Customer
 from tests.waiting import until

@@ -11,6 +11,8 @@ from aiokafka.errors import KafkaError
 from huitou_chassis.errors import Unavailable
 from huitou_chassis.letters import Letter
 from huitou_chassis.record import Record
+from huitou_chassis.security import kafka_options
+from huitou_chassis.settings import Settings
 from huitou_chassis.topics import DAY_MS, RECORD_BYTES
 from huitou_events import TOPICS
 
@@ -19,13 +21,13 @@ WAIT_MS = 10
 """How long the broker may wait for more at the end of a topic; each jump to another place waits for it."""
 
 
-async def read(bootstrap: str, letters: Sequence[Letter]) -> dict[str, Record]:
+async def read(settings: Settings, letters: Sequence[Letter]) -> dict[str, Record]:
     """The records that are still there, by the letter's id; Unavailable when Kafka does not answer in time."""
     kept = [letter for letter in letters if _is_kept(letter)]
     if not kept:
         return {}
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap,
+        **kafka_options(settings),
         enable_auto_commit=False,
         fetch_max_wait_ms=WAIT_MS,
         max_partition_fetch_bytes=RECORD_BYTES,

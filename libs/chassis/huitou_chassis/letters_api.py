@@ -179,7 +179,7 @@ async def replay(letter: LetterId, shop: Owner, ctx: Ctx, request: Request, _: A
         found = await letters.get(tx, shop, letter)
     if found.state == "dropped":
         raise Conflict("not-waiting", f"{letter} was dropped: {found.dropped_because}")
-    records = await letter_records.read(ctx.settings.kafka, [found]) if found.state == "waiting" else {}
+    records = await letter_records.read(ctx.settings, [found]) if found.state == "waiting" else {}
 
     async def work(tx: Tx) -> Response:
         if found.state == "waiting":
@@ -204,7 +204,7 @@ async def replay_many(body: ReplayIn, shop: Owner, ctx: Ctx, request: Request, _
             tx, shop, after=after, limit=page.limit + 1, topic=body.topic, reason=body.reason, state="waiting"
         )
     answer = page.answer(rows, key=_key, item=lambda letter: letter)
-    records = await letter_records.read(ctx.settings.kafka, answer.items)
+    records = await letter_records.read(ctx.settings, answer.items)
     fitting = {letter: record for letter, record in records.items() if not _is_too_large(record)}
 
     async def work(tx: Tx) -> Response:
@@ -233,7 +233,7 @@ def _key(letter: Letter) -> list[int | str]:
 async def _with_record(ctx: Context, shop: str, letter: str) -> tuple[Letter, Record]:
     async with ctx.db.transaction(shop=shop) as tx:
         found = await letters.get(tx, shop, letter)
-    return found, _there(found, await letter_records.read(ctx.settings.kafka, [found]))
+    return found, _there(found, await letter_records.read(ctx.settings, [found]))
 
 
 def _there(letter: Letter, records: dict[str, Record]) -> Record:
