@@ -1,4 +1,4 @@
-"""What an image installs: `constraints FILE…` gives the pinned versions, `list FILE…` what projects need beside ours."""
+"""What an image installs: `constraints FILE…` for pinned versions, `list FILE…` for what projects need beside ours."""
 
 import re
 import sys

@@ -11,13 +11,12 @@ import pytest
 
 from huitou_events import Event, Line
 from huitou_local.api import Api
-from huitou_local.demo import PROGRAMME, SETTINGS
 from huitou_local.retail import CURRENCY, SHOP
 from tests import make
-from tests.naive import demo as expected
+from tests.agreement import agrees, members_appear, opened
 from tests.compose.installation import ROOT, SERVICES, Installation, program
-from tests.naive.audiences import Customer
-from tests.waiting import until
+from tests.naive import demo
+from tests.naive.facts import micros
 
 pytestmark = [pytest.mark.compose, pytest.mark.timeout(900)]
 
@@ -72,7 +71,7 @@ async def test_the_api_asks_for_a_key_and_the_clock_cannot_be_set(installation: 
 async def test_tiers_and_audiences_are_exact_after_a_killed_worker_and_a_restart(
     installation: Installation, tmp_path: Path
 ) -> None:
-    events = expected.slice_of_demo(datetime.now(UTC))
+    events = demo.slice_of_demo(datetime.now(UTC))
     assert sum(event.type == "trade.completed" for event in events) >= 5000
     half = len(events) // 2
     async with Api.opened(installation.endpoints) as api:
@@ -83,7 +82,7 @@ async def test_tiers_and_audiences_are_exact_after_a_killed_worker_and_a_restart
         deaths = int(installation.inspect("segment-worker", ".RestartCount"))
         installation.kill("segment-worker")
         assert finished(sending) == f"published {len(events) - half}, refused 0"
-        await agrees(api, audiences, expected.customers(events))
+        await agrees(api, audiences, demo.customers(events), _now)
         assert int(installation.inspect("segment-worker", ".RestartCount")) == deaths + 1
         assert_verified(installation)
 
@@ -91,53 +90,16 @@ async def test_tiers_and_audiences_are_exact_after_a_killed_worker_and_a_restart
         assert {installation.inspect(f"{name}-worker", ".State.ExitCode") for name in SERVICES} == {"0"}
         installation.compose("up", "--detach")
         await installation.ready()
-        await agrees(api, audiences, expected.customers(events))
+        await agrees(api, audiences, demo.customers(events), _now)
 
-        events += [bought(customer) for customer in sorted(expected.customers(events))[:50]]
+        events += [bought(customer) for customer in sorted(demo.customers(events))[:50]]
         published(installation, events[-50:], tmp_path / "third.jsonl")
-        await agrees(api, audiences, expected.customers(events))
+        await agrees(api, audiences, demo.customers(events), _now)
         assert_verified(installation)
 
 
-async def opened(api: Api) -> dict[str, str]:
-    """The shop's settings, its programme and its audiences; their ids by name."""
-    await api.put("segment", "/settings", SETTINGS)
-    await api.put("loyalty", "/programme", PROGRAMME)
-    return {
-        name: (await api.post("segment", "/audiences", {"name": name, "rule": rule}))["id"]
-        for name, rule in expected.RULES.items()
-    }
-
-
-async def members_appear(api: Api) -> None:
-    async def some() -> bool:
-        return bool((await api.get("loyalty", "/members", limit=1))["items"])
-
-    await until(some, within=60)
-
-
-async def agrees(api: Api, audiences: dict[str, str], known: dict[str, Customer]) -> None:
-    """Waits until tiers and members are what the plain rules say."""
-    tiers = expected.tiers(known)
-    seen: dict[str, object] = {}
-
-    async def same() -> bool:
-        found = {
-            one["customer_id"]: (one["tier"]["key"], one["amount"], one["trades"])
-            async for one in api.pages("loyalty", "/members")
-        }
-        seen["tiers"] = dict(found.items() ^ tiers.items())
-        for name, id in audiences.items():
-            inside = {one["customer_id"] async for one in api.pages("segment", f"/audiences/{id}/members")}
-            seen[name] = inside ^ expected.members(expected.RULES[name], known)
-        return not any(seen.values())
-
-    try:
-        await until(same, within=180, every=1)
-    except AssertionError:
-        assert seen == {}
-    assert len(tiers) > 100
-    assert all(expected.members(rule, known) for rule in expected.RULES.values())
+async def _now() -> int:
+    return micros(datetime.now(UTC))
 
 
 def assert_verified(installation: Installation) -> None:

@@ -1,7 +1,7 @@
 """A slice of the demo's data, and what should come of it by the plain rules of tests/naive."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -10,7 +10,6 @@ from huitou_local import simulated
 from huitou_local.demo import PROGRAMME, SETTINGS
 from huitou_local.retail import Retail, trade
 from tests.naive.audiences import Customer, Rule, is_member
-from tests.naive.facts import micros
 from tests.naive.tiers import START, Tier, Version, standing_at
 
 TRADES = 6000
@@ -30,8 +29,8 @@ Events = Sequence[Event[Any]]
 Tiers = Mapping[str, tuple[str, int, int]]
 
 
-def slice_of_demo(now: datetime) -> list[Event[Any]]:
-    """6,000 trades or a few more of the first customers, their refunds, carts and visits, in the order of time."""
+def slice_of_demo(now: datetime, most: int = TRADES) -> list[Event[Any]]:
+    """So many trades or a few more of the first customers, their refunds, carts and visits, in the order of time."""
     retail = Retail()
     shift = retail.shift(now)
     numbers: dict[str, int] = {}
@@ -40,7 +39,7 @@ def slice_of_demo(now: datetime) -> list[Event[Any]]:
     chosen: set[str] = set()
     trades = 0
     for customer in sorted(numbers):
-        if trades < TRADES:
+        if trades < most:
             chosen.add(customer)
             trades += numbers[customer]
     real = (trade(row, row.at + shift) for row in retail.rows if row.customer in chosen)
@@ -57,17 +56,16 @@ def customers(events: Events) -> dict[str, Customer]:
     return {name: Customer(theirs, ZoneInfo(SETTINGS["timezone"])) for name, theirs in found.items()}
 
 
-def tiers(known: Mapping[str, Customer]) -> Tiers:
-    """Of every member: tier, amount and trades."""
+def tiers(known: Mapping[str, Customer], now: int) -> Tiers:
+    """Of every member at a moment in µs: tier, amount and trades."""
     wanted = (Tier(tier["key"], tier.get("amount"), tier.get("trades")) for tier in _tiers())
     versions = [Version(START, tuple(wanted))]
-    stands = {name: standing_at(one.arrived, versions, (), _now()) for name, one in known.items()}
+    stands = {name: standing_at(one.arrived, versions, (), now) for name, one in known.items()}
     return {name: (s.tier, s.amount, s.trades) for name, s in stands.items() if s.joined_at is not None and s.tier}
 
 
-def members(rule: Rule, known: Mapping[str, Customer]) -> set[str]:
-    """Who is in the audience now."""
-    now = _now()
+def members(rule: Rule, known: Mapping[str, Customer], now: int) -> set[str]:
+    """Who is in the audience at a moment in µs."""
     return {name for name, one in known.items() if is_member(rule, one, now)}
 
 
@@ -75,7 +73,3 @@ def _tiers() -> Iterable[dict[str, Any]]:
     found = PROGRAMME["tiers"]
     assert isinstance(found, list)
     return found
-
-
-def _now() -> int:
-    return micros(datetime.now(UTC))

@@ -5,10 +5,15 @@ import os
 from hypothesis import HealthCheck, Phase, settings
 
 
+def times() -> int:
+    """How many times as hard as in `make test`."""
+    return int(os.environ.get("HUITOU_EFFORT", "1"))
+
+
 def effort(examples: int) -> settings:
     """Settings of a property that usually tries so many examples."""
     return settings(
-        max_examples=examples * int(os.environ.get("HUITOU_EFFORT", "1")),
+        max_examples=examples * times(),
         deadline=None,
         database=None,
         phases=(Phase.generate, Phase.shrink),
