@@ -1,6 +1,5 @@
 """Everything stopped and started in the middle of the demo's stream: the end is the same."""
 
-import asyncio
 import os
 import signal
 import time
@@ -13,7 +12,7 @@ from huitou_local.api import Api
 from tests.agreement import agrees, members_appear, opened
 from tests.collector import Collector, collecting
 from tests.faults.conftest import Measured
-from tests.flow.platform import Platform, running
+from tests.flow.platform import running
 from tests.naive import demo
 from tests.naive.facts import micros
 
