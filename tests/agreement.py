@@ -46,5 +46,11 @@ async def agrees(api: Api, audiences: Mapping[str, str], known: Mapping[str, Cus
 
     try:
         await until(same, within=180, every=1)
-    except AssertionError:
-        assert {name: differing for name, differing in seen.items() if differing} == {}
+    except AssertionError as error:
+        raise AssertionError(f"who differs: {seen}") from error
+
+
+def assert_telling(known: Mapping[str, Customer], now: int) -> None:
+    """At a moment in µs there are many members and nobody's audience is empty, or agreement would show little."""
+    assert len(demo.tiers(known, now)) > 100
+    assert all(demo.members(rule, known, now) for rule in demo.RULES.values())

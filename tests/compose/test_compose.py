@@ -13,7 +13,7 @@ from huitou_events import Event, Line
 from huitou_local.api import Api
 from huitou_local.retail import CURRENCY, SHOP
 from tests import make
-from tests.agreement import agrees, members_appear, opened
+from tests.agreement import agrees, assert_telling, members_appear, opened
 from tests.compose.installation import ROOT, SERVICES, Installation, program
 from tests.naive import demo
 from tests.naive.facts import micros
@@ -82,7 +82,7 @@ async def test_tiers_and_audiences_are_exact_after_a_killed_worker_and_a_restart
         deaths = int(installation.inspect("segment-worker", ".RestartCount"))
         installation.kill("segment-worker")
         assert finished(sending) == f"published {len(events) - half}, refused 0"
-        await agrees(api, audiences, demo.customers(events), _now)
+        await _agrees(api, audiences, events)
         assert int(installation.inspect("segment-worker", ".RestartCount")) == deaths + 1
         assert_verified(installation)
 
@@ -90,12 +90,18 @@ async def test_tiers_and_audiences_are_exact_after_a_killed_worker_and_a_restart
         assert {installation.inspect(f"{name}-worker", ".State.ExitCode") for name in SERVICES} == {"0"}
         installation.compose("up", "--detach")
         await installation.ready()
-        await agrees(api, audiences, demo.customers(events), _now)
+        await _agrees(api, audiences, events)
 
         events += [bought(customer) for customer in sorted(demo.customers(events))[:50]]
         published(installation, events[-50:], tmp_path / "third.jsonl")
-        await agrees(api, audiences, demo.customers(events), _now)
+        await _agrees(api, audiences, events)
         assert_verified(installation)
+
+
+async def _agrees(api: Api, audiences: dict[str, str], events: Sequence[Event[Any]]) -> None:
+    known = demo.customers(events)
+    await agrees(api, audiences, known, _now)
+    assert_telling(known, await _now())
 
 
 async def _now() -> int:

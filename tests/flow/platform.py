@@ -14,7 +14,7 @@ from typing import Any
 import httpx2
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
-from huitou_events import HEADERS, Event
+from huitou_events import HEADERS, Event, micros
 from tests.collector import Collector
 from tests.waiting import until
 
@@ -51,6 +51,10 @@ class Platform:
     async def now(self) -> datetime:
         answer = await self.client.get(f"{self.endpoints['segment']}/dev/clock")
         return datetime.fromisoformat(answer.json()["now"])
+
+    async def us(self) -> int:
+        """The same in µs since 1970."""
+        return micros(await self.now())
 
     async def advance(self, length: str) -> datetime:
         answer = await self.client.put(f"{self.endpoints['notify']}/dev/clock", json={"advance": length})
@@ -110,6 +114,8 @@ async def running(home: Path, collector: Collector) -> AsyncIterator[Platform]:
     """`huitou up` on the folder with traces to the collector, stopped by SIGTERM at the end."""
     failpoints = home / "failpoints"
     failpoints.mkdir(parents=True, exist_ok=True)
+    # A killed supervisor leaves its own behind, which would be taken for the new one's.
+    (home / "endpoints.json").unlink(missing_ok=True)
     env = os.environ | {"HUITOU_HOME": str(home), "HUITOU_FAILPOINTS": str(failpoints), "HUITOU_OTLP": collector.url}
     with (home / "up.log").open("ab") as log:
         supervisor = await asyncio.create_subprocess_exec(

@@ -10,7 +10,7 @@ from notify_svc.send_time import HALF_LIFE, HOUR, Rhythm, rhythm
 PURCHASES = frozenset({"trade.paid", "trade.completed"})
 MOST = 500
 """The latest signals of a customer that are looked at."""
-HOURS_LOCK = 1
+HOURS_LOCK = 0x686F7572
 """The first key of the advisory lock on a shop's hours, held to the end of the transaction."""
 MEMORY = 4 * HALF_LIFE
 """How far back a shop's hours are looked at; what is older weighs less than a sixteenth."""
@@ -51,7 +51,8 @@ async def count_hours(tx: Tx, seen: Counter[tuple[str, str, int]]) -> None:
     for (shop, _, at), number in seen.items():
         hours[shop, at // HOUR] += number
     keys = sorted(hours)
-    # A batch comes here several times, and lanes that take the same hours in another order would lock each other out.
+    # A batch comes here several times, so the order of keys holds within a call only: lanes with the same hours of one
+    # shop would deadlock. Lanes whose calls have several shops still may, and are tried again.
     await tx.execute(
         "SELECT pg_advisory_xact_lock($1, hashtext(shop)) FROM unnest($2::text[]) AS shop",
         HOURS_LOCK,
