@@ -8,7 +8,6 @@ import pytest
 from huitou_events import (
     CouponClaimed,
     CouponRedeemed,
-    CustomerErased,
     Event,
     FavouriteAdded,
     MemberJoined,
@@ -278,35 +277,3 @@ async def test_a_batch_that_fails_leaves_nothing_behind(segment: Stage) -> None:
     await segment.deliver(make.cart(id="e1"))
     assert await members(segment, audience) == ["ada"]
     assert [one.customer for one in await said(segment, audience)] == ["ada"]
-
-
-async def test_a_customer_who_is_erased_is_in_nothing_and_stays_so(segment: Stage) -> None:
-    audience = await create(segment, CARTED)
-    await segment.put("/customers/ada/tags/vip")
-    cart, trade = make.cart(time=NOW), make.completed(time=ago(days=1))
-    await segment.deliver(cart, trade)
-    assert await members(segment, audience) == ["ada"]
-    await segment.advance("1h")
-    await said(segment)
-    erasure = make.event(CustomerErased(customer_id="ada"), time=after(hours=1))
-    await segment.deliver(erasure)
-    assert {(one.audience, one.entered, one.at) for one in await said(segment)} == {
-        (audience, False, after(hours=1)),
-        ("new-customers", False, after(hours=1)),
-    }
-    await segment.deliver(make.cart(id="again", time=NOW))
-    assert (await segment.get("/customers/ada")).status_code == 404
-    for table in ("history", "tag", "member"):
-        assert await segment.db.pool.fetchval(f"SELECT count(*) FROM {table}") == 0
-    await segment.advance("1h")
-    await segment.deliver(make.cart(id="new", time=after(hours=2)))
-    assert await members(segment, audience) == ["ada"]
-
-
-async def test_a_late_erasure_takes_only_what_was_before_it(segment: Stage) -> None:
-    audience = await create(segment, {"event": "cart.added", "count": {"at_least": 2}})
-    recent = await create(segment, CARTED)
-    await segment.deliver(make.cart(time=ago(days=2)), make.cart(time=NOW))
-    assert await members(segment, audience) == ["ada"]
-    await segment.deliver(make.event(CustomerErased(customer_id="ada"), time=ago(days=1)))
-    assert (await members(segment, audience), await members(segment, recent)) == ([], ["ada"])
