@@ -3,6 +3,10 @@
 import os
 
 from hypothesis import HealthCheck, Phase, settings
+from hypothesis.internal.conjecture import engine
+
+# Longer than a test may take, and then what was found is not told.
+engine.MAX_SHRINKING_SECONDS = 60
 
 
 def times() -> int:

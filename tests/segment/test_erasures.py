@@ -1,8 +1,6 @@
 """Customers who are erased: out of everything at once, and what comes later counts."""
 
-from huitou_events import (
-    CustomerErased,
-)
+from huitou_events import CustomerErased
 from tests import make
 from tests.make import NOW, ago
 from tests.segment.audience import CARTED, after, create, members, said
@@ -39,3 +37,14 @@ async def test_a_late_erasure_takes_only_what_was_before_it(segment: Stage) -> N
     assert await members(segment, audience) == ["ada"]
     await segment.deliver(make.event(CustomerErased(customer_id="ada"), time=ago(days=1)))
     assert (await members(segment, audience), await members(segment, recent)) == ([], ["ada"])
+
+
+async def test_who_was_erased_and_is_known_from_later_facts_only_is_someone_from_the_first_tag_on(
+    segment: Stage,
+) -> None:
+    audience = await create(segment, {"not": {"attribute": "fan", "is": True}})
+    await segment.deliver(make.cart(time=NOW), make.cart(id="later", time=after(hours=5)))
+    await segment.deliver(make.event(CustomerErased(customer_id="ada"), time=NOW))
+    assert await members(segment, audience) == []
+    await segment.put("/customers/ada/tags/vip")
+    assert await members(segment, audience) == ["ada"]

@@ -187,6 +187,15 @@ async def test_a_late_event_is_found_at_the_clock(segment: Stage) -> None:
     assert await said(segment) == [Said("ada", "new-customers", False, after(hours=1))]
 
 
+async def test_a_late_event_beside_one_of_the_last_moment_is_found_at_the_clock(segment: Stage) -> None:
+    await create(segment, {"tier": ["vip"]})
+    await segment.deliver(make.created(trade="t1", time=ago(hours=1)))
+    await said(segment)
+    late = make.event(MemberJoined(customer_id="ada", tier="vip"), time=ago(hours=2))
+    await segment.deliver(late, make.paid(trade="t1", time=ago(hours=1)))
+    assert [one.at for one in await said(segment)] == [NOW]
+
+
 async def test_a_late_event_that_changes_nothing_says_nothing(segment: Stage) -> None:
     audience = await create(segment, CARTED)
     await segment.deliver(make.cart(time=NOW))

@@ -162,7 +162,9 @@ def _settled(walk: Walk, reached: Mapping[tuple[str, str], str]) -> list[Move]:
         if not initial and audience not in walk.found:
             kept += run
         elif len(run) % 2:
-            at = run[-1].at if run[-1].at in walk.causes and not initial else walk.now
+            # At the start, what is late is looked at together with what happens then.
+            in_time = run[-1].at in walk.causes and run[-1].at != walk.start and not initial
+            at = run[-1].at if in_time else walk.now
             kept.append(Move(at, audience, run[-1].entered, initial))
             if run[-1].entered:
                 walk.inside[audience] = at
@@ -202,7 +204,8 @@ def _close(walk: Walk, moves: Sequence[Move]) -> None:
         taken.append(customer.evaluated)
     elif walked:
         taken.append(walk.start)
-    customer.evaluated = max(taken, default=None) if customer.born is not None else None
+    is_someone = customer.born is not None and customer.born <= walk.now
+    customer.evaluated = max(taken, default=None) if is_someone else None
     following = [walk.at]
     if not (walk.whole and walked):
         following += [at for at in walk.causes if at > walk.now]
