@@ -19,8 +19,10 @@ Step: TypeAlias = tuple[str, Any]
 
 @dataclass
 class Told:
-    """`rules` and `ids` by the audience's name; `inside` says since when a customer is in an audience, as heard, and `said`
-    what was heard of them last."""
+    """`rules` and `ids` by the audience's name; `inside` says since when a customer is in an audience, as heard.
+
+    `said` is the moment of the last that was heard of the two.
+    """
 
     stage: Stage
     customers: dict[str, Customer]

@@ -10,16 +10,17 @@ left for a new one: aiokafka's does not come back by itself when its coordinatio
 
 import asyncio
 import time
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable
 
 import structlog
-from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import KafkaError, KafkaTimeoutError
 
 from huitou_chassis import fencing, telemetry, topics
 from huitou_chassis.batch import LONGEST_PAUSE, TRANSIENT, process
 from huitou_chassis.fencing import Epochs, Place
+from huitou_chassis.precedence import Fetched, Precedence
 from huitou_chassis.progress import Progress
 from huitou_chassis.record import Record
 from huitou_chassis.security import kafka_options, why
@@ -34,7 +35,6 @@ COMMIT_SECONDS = 10
 STOP_SECONDS = 5
 FETCH_BYTES = 4 * 1024 * 1024
 
-Fetched = Mapping[TopicPartition, list[ConsumerRecord]]
 log = structlog.get_logger()
 
 
@@ -45,6 +45,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
         self._ctx = ctx
         self._taking = asyncio.Lock()
         self._epochs: Epochs | None = None
+        self._precedence = Precedence(ctx.service.after)
         self.ready = asyncio.Event()
         self.progress = Progress()
 
@@ -61,6 +62,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
             finally:
                 self.ready.clear()
                 self._epochs = None
+                self._precedence.clear()
                 await _within(STOP_SECONDS, consumer.stop())
 
     async def on_partitions_revoked(self, revoked: list[TopicPartition]) -> None:
@@ -68,6 +70,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
         self.ready.clear()
         async with self._taking:
             self._epochs = None
+            self._precedence.clear()
             log.info("partitions given back", partitions=len(revoked))
 
     async def on_partitions_assigned(self, assigned: list[TopicPartition]) -> None:
@@ -96,11 +99,11 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
         while not stop.is_set():
             try:
                 fetched: Fetched = await consumer.getmany(timeout_ms=POLL_MS, max_records=self._ctx.settings.batch)
-                if fetched:
+                if fetched or self._precedence:
                     async with self._taking:
-                        if self._epochs is None:
-                            self._epochs = await self._taken_over(consumer)
-                        await self._take(consumer, fetched, self._epochs)
+                        if fetched := await self._precedence.sift(consumer, fetched):
+                            self._epochs = self._epochs or await self._taken_over(consumer)
+                            await self._take(consumer, fetched, self._epochs)
             except KafkaError as error:
                 log.warning("the group is joined again", error=repr(error))
                 await asyncio.sleep(0.2)
@@ -134,7 +137,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
         mine: dict[int, dict[Place, int]] = {}
         # Partitions that moved while their records waited for the batch before are read by others.
         fetched = {place: records for place, records in fetched.items() if Place(*place) in epochs}
-        for place in sorted(fetched):
+        for place in sorted(fetched, key=self._precedence.order):
             lanes.setdefault(place.partition, []).extend(map(Record.of, fetched[place]))
             mine.setdefault(place.partition, {})[Place(*place)] = epochs[Place(*place)]
         async with asyncio.TaskGroup() as group:

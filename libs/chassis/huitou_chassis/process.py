@@ -21,6 +21,8 @@ from huitou_chassis.settings import Settings
 
 RELAY_SECONDS = 0.5
 MEASURE_SECONDS = 10
+# Longer than the pools of clients and proxies keep a connection: who closes first must be the one who asks.
+KEEP_ALIVE_SECONDS = 75
 
 log = structlog.get_logger()
 
@@ -102,6 +104,7 @@ async def _serve(app: FastAPI, settings: Settings, port: int, stop: asyncio.Even
         access_log=False,
         lifespan="off",
         server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=int(settings.grace_seconds),
     )
     server = _Server(config)

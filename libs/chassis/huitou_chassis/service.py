@@ -39,7 +39,8 @@ class Job:
 class Service:
     """A service's table of contents: what is not in it does not happen.
 
-    `watches` names topics of which nothing is taken, but what cannot be understood is found and told.
+    `watches` names topics of which nothing is taken, but what cannot be understood is found and told. `after` names,
+    for a topic, those whose earlier records of the same customer are always taken before.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Service:
     consumes: Mapping[type[Fact], Handler] = field(default_factory=dict)
     emits: Sequence[type[Fact]] = ()
     watches: Sequence[str] = ()
+    after: Mapping[str, Sequence[str]] = field(default_factory=dict)
     jobs: Sequence[Job] = ()
     settings: type[Settings] = Settings
     verify: Callable[["Context", str, str | None], Awaitable[list[str]]] | None = None

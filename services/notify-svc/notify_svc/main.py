@@ -60,6 +60,8 @@ service = Service(
         MessageCancelled: handlers.cancel_messages,
         PlanEnded: handlers.end_plans,
     },
+    # Phone, consent and whether somebody bought decide whether a message goes out at all.
+    after={MessageRequested.topic: [CustomerUpdated.topic, TradeCompleted.topic]},
     emits=[
         MessageScheduled,
         MessageSuppressed,
