@@ -6,7 +6,8 @@ import gc
 import os
 import signal
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
+from typing import Any
 
 import asyncpg
 import structlog
@@ -72,9 +73,25 @@ async def _work(service: Service, settings: Settings, stop: asyncio.Event) -> No
         try:
             async with asyncio.TaskGroup() as group:
                 for part in parts:
-                    group.create_task(part)
+                    group.create_task(lasting(part, stop))
         finally:
             await relay.close()
+
+
+async def lasting(part: Coroutine[Any, Any, None], stop: asyncio.Event) -> None:
+    """Runs the part until `stop` is set; RuntimeError if it ends before, or is cancelled from within.
+
+    A group of tasks takes no notice of either, and the rest of the process would go on without the part.
+    """
+    task = asyncio.current_task()
+    try:
+        await part
+    except asyncio.CancelledError as error:
+        if task is None or task.cancelling():
+            raise
+        raise RuntimeError(f"{getattr(part, "__qualname__", part)} was cancelled from within") from error
+    if not stop.is_set():
+        raise RuntimeError(f"{getattr(part, "__qualname__", part)} ended by itself")
 
 
 @contextlib.asynccontextmanager
