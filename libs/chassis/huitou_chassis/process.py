@@ -89,9 +89,9 @@ async def lasting(part: Coroutine[Any, Any, None], stop: asyncio.Event) -> None:
     except asyncio.CancelledError as error:
         if task is None or task.cancelling():
             raise
-        raise RuntimeError(f"{getattr(part, "__qualname__", part)} was cancelled from within") from error
+        raise RuntimeError(f"{getattr(part, '__qualname__', part)} was cancelled from within") from error
     if not stop.is_set():
-        raise RuntimeError(f"{getattr(part, "__qualname__", part)} ended by itself")
+        raise RuntimeError(f"{getattr(part, '__qualname__', part)} ended by itself")
 
 
 @contextlib.asynccontextmanager
