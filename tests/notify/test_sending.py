@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from huitou_events import Timing
 from notify_svc import claims, sender
 from tests import make
 from tests.notify.world import World
@@ -122,6 +123,16 @@ async def test_two_senders_at_once_send_each_message_once(world: World) -> None:
     await world.send()
     for place in range(10):
         assert await world.arrived(world.phone_of(place)) == [f"j{place}"]
+
+
+async def test_a_clock_that_jumps_an_hour_ahead_and_back_sends_each_message_once(world: World) -> None:
+    await world.buyer()
+    await world.ask("j1", timing=Timing(kind="at", at=make.NOW + timedelta(minutes=30)))
+    for minutes in (60, -60, 45):
+        world.stage.clock.at += minutes * 60 * 1_000_000
+        await world.send()
+    assert await world.arrived() == ["j1"]
+    await world.until_state("delivered")
 
 
 async def test_what_was_skipped_when_the_clock_jumps_goes_out_now_in_its_order(world: World) -> None:
