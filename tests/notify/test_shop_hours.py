@@ -1,19 +1,20 @@
-"""Lanes that count the hours of one shop at the same time."""
+"""Lanes that count the hours of the same shops at the same time."""
 
 import asyncio
-from collections import Counter
 
-from huitou_chassis import Tx
 from notify_svc.send_time import HOUR
-from notify_svc.signals import count_hours
+from notify_svc.signals import record
+from tests import make
 from tests.notify.world import World
 from tests.waiting import until
 
+SHOPS = ("s1", "s2")
+
 
 async def test_two_lanes_count_the_same_hours_in_opposite_order(world: World) -> None:
-    """Each has its first hour before either goes on, unless one is made to wait for the other."""
-    db, shop = world.stage.db, world.stage.shop
-    begun: list[int] = []
+    """Each has heard of one shop before either hears of the other."""
+    db = world.stage.db
+    begun: list[str] = []
 
     async def met() -> bool:
         waiting = await db.pool.fetchval(
@@ -21,18 +22,15 @@ async def test_two_lanes_count_the_same_hours_in_opposite_order(world: World) ->
         )
         return len(begun) == 2 or waiting > 0
 
-    async def count(tx: Tx, hour: int) -> None:
-        await count_hours(tx, Counter({(shop, "ada", hour * HOUR): 1}))
-
-    async def lane(first: int, second: int) -> None:
+    async def lane(first: str, second: str) -> None:
         async with db.transaction() as tx:
-            await count(tx, first)
+            await record([make.cart(customer=f"of-{first}", shop=first)], tx)
             begun.append(first)
             await until(met)
-            await count(tx, second)
+            await record([make.cart(customer=f"of-{first}", shop=second)], tx)
 
     async with asyncio.TaskGroup() as group:
-        group.create_task(lane(1, 2))
-        group.create_task(lane(2, 1))
-    rows = await db.pool.fetch("SELECT hour, number FROM shop_hour WHERE shop_id = $1 ORDER BY hour", shop)
-    assert [tuple(row) for row in rows] == [(1, 2), (2, 2)]
+        group.create_task(lane(*SHOPS))
+        group.create_task(lane(*reversed(SHOPS)))
+    rows = await db.pool.fetch("SELECT shop_id, hour, number FROM shop_hour ORDER BY shop_id")
+    assert [tuple(row) for row in rows] == [(shop, int(make.NOW.timestamp() * 1e6) // HOUR, 2) for shop in SHOPS]

@@ -5,10 +5,10 @@ Every wait is bounded: connecting, acquiring, each command, idle transactions. O
 
 import hashlib
 import time
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import quote, urlsplit, urlunsplit
 from uuid import NAMESPACE_URL
 
@@ -47,6 +47,7 @@ class Tx:
         self.us: int = micros(self.now)
         self.rejected: list[tuple[Event[Any], str, str]] = []
         self._said: list[Message] = []
+        self._last: dict[Work, list[Any]] = {}
         self._source = f"urn:huitou:{ctx.service.name}"
         self._trace: Trace | None = None
         self._traced = False
@@ -112,13 +113,26 @@ class Tx:
         """Sends a record as it is when this commits; for dead letters and replays."""
         self._said.append(message)
 
+    def do_last(self, work: "Work", item: object) -> None:
+        """Before this commits, `work` is called once with all items that were handed in for it.
+
+        For what many transactions write at once: done together and at the end, it is locked in order, and for a moment.
+        """
+        self._last.setdefault(work, []).append(item)
+
     def reject(self, event: Event[Any], reason: str, detail: str) -> None:
         """Makes a dead letter of this event alone; the rest of the batch goes on."""
         self.rejected.append((event, reason, detail))
 
     async def flush(self) -> None:
+        last, self._last = self._last, {}
+        for work, items in last.items():
+            await work(self, items)
         said, self._said = self._said, []
         await outbox.put(self, said)
+
+
+Work: TypeAlias = Callable[[Tx, list[Any]], Awaitable[None]]
 
 
 class Database:

@@ -1,7 +1,6 @@
 """PUT /settings on any service -> shop.updated -> every service; the call answers when all of them use it."""
 
 import asyncio
-import time
 from typing import Annotated
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -73,28 +72,37 @@ def _out(shop: Shop) -> SettingsOut:
 
 
 async def _wait_for_all(ctx: Context, shop: str, fact: ShopUpdated) -> None:
-    """Waits until this service uses the settings, then until every group has read as far as the topic goes now."""
-    deadline = time.monotonic() + WAIT_SECONDS
-    wanted = SettingsOut(timezone=fact.timezone, currency=fact.currency, language=fact.language)
+    """Waits until every group has taken the settings. aiokafka's clients may take longer to give up, and to close."""
+    behind = set(ctx.settings.groups)
+    waiting = asyncio.create_task(_all_use(ctx, shop, fact, behind))
     try:
-        while time.monotonic() < deadline:
-            async with ctx.db.transaction(shop=shop) as tx:
-                if _out((await shops.read(tx, [shop]))[shop]) == wanted:
-                    await _wait_for_groups(ctx, deadline)
-                    return
-            await asyncio.sleep(LOOK_SECONDS)
+        await asyncio.wait((waiting,), timeout=WAIT_SECONDS)
+        if not waiting.done():
+            raise Unavailable(f"{', '.join(sorted(behind))} has not taken the settings yet; ask again")
+        await waiting
     except (KafkaError, OSError) as error:
         raise Unavailable("Kafka does not answer; the settings are kept, ask again to see them used") from error
-    raise Unavailable("not every service uses the settings yet; ask again")
+    finally:
+        waiting.cancel()
 
 
-async def _wait_for_groups(ctx: Context, deadline: float) -> None:
+async def _all_use(ctx: Context, shop: str, fact: ShopUpdated, behind: set[str]) -> None:
+    """This service first, then every group as far as the topic goes by then; `behind` loses those that have."""
+    wanted = SettingsOut(timezone=fact.timezone, currency=fact.currency, language=fact.language)
+    while True:
+        async with ctx.db.transaction(shop=shop) as tx:
+            if _out((await shops.read(tx, [shop]))[shop]) == wanted:
+                break
+        await asyncio.sleep(LOOK_SECONDS)
+    await _wait_for_groups(ctx, behind)
+
+
+async def _wait_for_groups(ctx: Context, behind: set[str]) -> None:
     ends = await _ends(ctx, ShopUpdated.topic)
     admin = AIOKafkaAdminClient(**kafka_options(ctx.settings))
     await admin.start()
     try:
-        behind = set(ctx.settings.groups)
-        while behind and time.monotonic() < deadline:
+        while behind:
             for group in sorted(behind):
                 offsets = await admin.list_consumer_group_offsets(group, partitions=list(ends))
                 if all(offsets[place].offset >= end or end == 0 for place, end in ends.items()):
@@ -103,8 +111,6 @@ async def _wait_for_groups(ctx: Context, deadline: float) -> None:
                 await asyncio.sleep(LOOK_SECONDS)
     finally:
         await admin.close()
-    if behind:
-        raise Unavailable(f"{', '.join(sorted(behind))} has not taken the settings yet; ask again")
 
 
 async def _ends(ctx: Context, topic: str) -> dict[TopicPartition, int]:

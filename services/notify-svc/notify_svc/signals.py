@@ -10,8 +10,6 @@ from notify_svc.send_time import HALF_LIFE, HOUR, Rhythm, rhythm
 PURCHASES = frozenset({"trade.paid", "trade.completed"})
 MOST = 500
 """The latest signals of a customer that are looked at."""
-HOURS_LOCK = 0x686F7572
-"""The first key of the advisory lock on a shop's hours, held to the end of the transaction."""
 MEMORY = 4 * HALF_LIFE
 """How far back a shop's hours are looked at; what is older weighs less than a sixteenth."""
 
@@ -42,22 +40,17 @@ async def record(events: Sequence[Event[CustomerFact]], tx: Tx) -> None:
         [seen[key] for key in keys],
         [key in bought for key in keys],
     )
-    await count_hours(tx, seen)
+    tx.do_last(count_hours, seen)
 
 
-async def count_hours(tx: Tx, seen: Counter[tuple[str, str, int]]) -> None:
+async def count_hours(tx: Tx, counts: Sequence[Counter[tuple[str, str, int]]]) -> None:
     """A shop's totals by the hour. They name nobody, and stay when a customer is erased."""
     hours: Counter[tuple[str, int]] = Counter()
-    for (shop, _, at), number in seen.items():
-        hours[shop, at // HOUR] += number
+    for seen in counts:
+        for (shop, _, at), number in seen.items():
+            hours[shop, at // HOUR] += number
+    # Lanes count hours of the same shops: in one order, or they would lock each other out.
     keys = sorted(hours)
-    # A batch comes here several times, so the order of keys holds within a call only: lanes with the same hours of one
-    # shop would deadlock. Lanes whose calls have several shops still may, and are tried again.
-    await tx.execute(
-        "SELECT pg_advisory_xact_lock($1, hashtext(shop)) FROM unnest($2::text[]) AS shop",
-        HOURS_LOCK,
-        sorted({shop for shop, _ in keys}),
-    )
     await tx.execute(
         """
         INSERT INTO shop_hour (shop_id, hour, number)
