@@ -3,8 +3,6 @@
 import copy
 import io
 import json
-import subprocess
-import tarfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,8 +12,8 @@ import pytest
 from huitou_events.contracts import schema
 from tests.events.compatibility import Schema, broken
 from tests.events.samples import TYPES
+from tests.history import archive, git
 
-ROOT = Path(__file__).parents[2]
 CONTRACTS = "libs/events/contracts"
 Change = Callable[[Schema], Any]
 
@@ -119,17 +117,6 @@ def test_what_is_only_added_breaks_nothing(change: Change) -> None:
     assert changed(change) == []
 
 
-def git(*words: str) -> bytes:
-    """What git says about this repository; skips where it cannot."""
-    try:
-        return subprocess.run(["git", *words], cwd=ROOT, capture_output=True, check=True).stdout
-    except FileNotFoundError:
-        pytest.skip("git is not there: the events are not held against those of the commit before")
-    except subprocess.CalledProcessError as error:
-        why = error.stderr.decode().strip().splitlines()[:1] or ["no reason told"]
-        pytest.skip(f"no earlier commit is here, as in a shallow clone: the events are held against none ({why[0]})")
-
-
 def commit_before() -> str:
     """Where this branch left main; on main itself, the commit before."""
     head = git("rev-parse", "HEAD").decode().strip()
@@ -139,8 +126,7 @@ def commit_before() -> str:
 
 
 def schemas_before() -> dict[str, Schema]:
-    archive = git("archive", commit_before(), CONTRACTS)
-    with tarfile.open(fileobj=io.BytesIO(archive)) as files:
+    with archive(commit_before(), CONTRACTS) as files:
         return {
             Path(member.name).name.removesuffix(".schema.json"): json.load(files.extractfile(member) or io.BytesIO())
             for member in files.getmembers()

@@ -4,11 +4,9 @@ import asyncio
 import os
 import subprocess
 import sys
-import tarfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import entry_points
-from io import BytesIO
 from pathlib import Path
 
 import httpx2
@@ -22,12 +20,12 @@ from tests.faults.conftest import Measured
 from tests.faults.rig import NAME, Rig
 from tests.flow import shop as shops
 from tests.flow.platform import Platform
+from tests.history import archive, git
 from tests.notify import program
 from tests.notify.world import TOKEN
 from tests.stage import KEY, PASSWORD, SECRET, prepare
 from tests.waiting import until
 
-ROOT = Path(__file__).parents[2]
 SERVICES = ["segment", "loyalty", "campaign", "notify"]
 OURS = ["libs/events", "libs/chassis", "libs/local", *(f"services/{name}-svc" for name in SERVICES)]
 CUSTOMERS = range(1, 21)
@@ -36,12 +34,10 @@ CUSTOMERS = range(1, 21)
 @pytest.fixture
 def before(tmp_path: Path) -> Path:
     """What the repository held before the last commit that changed a schema."""
-    last = _git("log", "-1", "--format=%H", "--", "*/versions/*.py").decode().strip()
-    if not last or subprocess.run(["git", "cat-file", "-e", f"{last}^"], cwd=ROOT, capture_output=True).returncode:
-        pytest.skip("the repository's history is not here")
+    last = git("log", "-1", "--format=%H", "--", "*/versions/*.py").decode().strip()
     folder = tmp_path / "before"
-    with tarfile.open(fileobj=BytesIO(_git("archive", f"{last}^"))) as archive:
-        archive.extractall(folder, filter="data")
+    with archive(f"{last}^") as files:
+        files.extractall(folder, filter="data")
     return folder
 
 
@@ -135,7 +131,3 @@ async def _running(rig: Rig, before: Path, name: str, kind: User, urls: Mapping[
         if process.returncode is None:
             process.terminate()
         await asyncio.wait_for(process.wait(), 30)
-
-
-def _git(*command: str) -> bytes:
-    return subprocess.run(["git", *command], cwd=ROOT, check=True, capture_output=True).stdout

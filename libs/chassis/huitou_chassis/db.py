@@ -33,6 +33,7 @@ IDLE_SECONDS = 10
 PING_SECONDS = 2
 _DIALECT = dialect.dialect()  # type: ignore[no-untyped-call]
 Statement = str | ClauseElement
+Work: TypeAlias = "Callable[[Tx, list[Any]], Awaitable[None]]"
 
 
 class Tx:
@@ -113,7 +114,7 @@ class Tx:
         """Sends a record as it is when this commits; for dead letters and replays."""
         self._said.append(message)
 
-    def do_last(self, work: "Work", item: object) -> None:
+    def do_last(self, work: Work, item: object) -> None:
         """Before this commits, `work` is called once with all items that were handed in for it.
 
         For what many transactions write at once: done together and at the end, it is locked in order, and for a moment.
@@ -130,9 +131,6 @@ class Tx:
             await work(self, items)
         said, self._said = self._said, []
         await outbox.put(self, said)
-
-
-Work: TypeAlias = Callable[[Tx, list[Any]], Awaitable[None]]
 
 
 class Database:

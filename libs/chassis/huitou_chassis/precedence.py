@@ -43,7 +43,7 @@ class Precedence:
         return place.topic in self._after, place
 
     async def sift(self, consumer: AIOKafkaConsumer, fetched: Fetched) -> Fetched:
-        """What may be taken now, in `order` by lane: what has to wait is put aside, and what has waited is added."""
+        """What may be taken now: what has to wait is put aside, and what has waited long enough is added."""
         ready = {place: records for place, records in fetched.items() if place.topic not in self._after}
         await self._hold(consumer, {place: fetched[place] for place in fetched.keys() - ready.keys()})
         for place, held in list(self._held.items()):

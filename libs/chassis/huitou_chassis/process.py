@@ -83,15 +83,15 @@ async def lasting(part: Coroutine[Any, Any, None], stop: asyncio.Event) -> None:
 
     A group of tasks takes no notice of either, and the rest of the process would go on without the part.
     """
-    task = asyncio.current_task()
+    task, name = asyncio.current_task(), getattr(part, "__qualname__", "a part")
     try:
         await part
     except asyncio.CancelledError as error:
         if task is None or task.cancelling():
             raise
-        raise RuntimeError(f"{getattr(part, '__qualname__', part)} was cancelled from within") from error
+        raise RuntimeError(f"{name} was cancelled from within") from error
     if not stop.is_set():
-        raise RuntimeError(f"{getattr(part, '__qualname__', part)} ended by itself")
+        raise RuntimeError(f"{name} ended by itself")
 
 
 @contextlib.asynccontextmanager

@@ -35,6 +35,10 @@ class Customer:
     def key(self) -> Key:
         return (self.shop, self.id)
 
+    def exists(self, at: int) -> bool:
+        """Whether they are someone at the moment; nobody is in an audience before."""
+        return self.born is not None and self.born <= at
+
 
 async def lock(tx: Tx, keys: Iterable[Key], *, add: bool = True) -> dict[Key, Customer]:
     """The customers, locked in sorted order; who is not there yet is added, or left out."""

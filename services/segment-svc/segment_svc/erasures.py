@@ -37,10 +37,9 @@ async def apply(tx: Tx, erased: Sequence[Customer]) -> None:
 
 def begin(customer: Customer, there: Roster, now: int, erasure: Event[Any], causes: dict[int, Cause]) -> Walk:
     """A walk out of every audience and on with what is left; a late erasure is found now."""
-    is_someone = customer.born is not None and customer.born <= now
     is_late = customer.evaluated is not None and erasure.us < customer.evaluated
     everything = frozenset(there.rules)
-    if is_late and is_someone:
+    if is_late and customer.exists(now):
         return Walk(customer, there, now, everything, causes, erasure, everything, whole=True)
     at = now if is_late else min(erasure.us, now)
     customer.evaluated = None

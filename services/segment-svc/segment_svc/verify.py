@@ -54,8 +54,7 @@ def _differences(there: Roster, people: Sequence[Customer], now: int) -> list[st
         if audience in there.building:
             continue
         for customer, value, when in zip(people, outcome.value.tolist(), at, strict=True):
-            is_someone = customer.born is not None and customer.born <= when
-            inside, right = audience in customer.members, value and is_someone
+            inside, right = audience in customer.members, value and customer.exists(when)
             if inside is not right:
                 said = "is in" if inside else "is not in"
                 found.append(

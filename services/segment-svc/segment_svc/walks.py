@@ -204,8 +204,7 @@ def _close(walk: Walk, moves: Sequence[Move]) -> None:
         taken.append(customer.evaluated)
     elif walked:
         taken.append(walk.start)
-    is_someone = customer.born is not None and customer.born <= walk.now
-    customer.evaluated = max(taken, default=None) if is_someone else None
+    customer.evaluated = max(taken, default=None) if customer.exists(walk.now) else None
     following = [walk.at]
     if not (walk.whole and walked):
         following += [at for at in walk.causes if at > walk.now]
