@@ -162,3 +162,19 @@ async def test_a_flood_of_rubbish_is_kept_in_one_statement(tally: Stage) -> None
     await tally.deliver(*[("shop.trades", b"s1:ada", b"{")] * 1000)
     (count,) = (await tally.get("/dead-letters/reasons")).json()["items"]
     assert count["letters"] == 1000
+
+
+async def test_letters_are_deleted_once_kafka_has_their_records_no_more_or_they_are_long_done(tally: Stage) -> None:
+    await process(tally.ctx, [Record("shop.customers", 0, 1, 1, b"s1:ada", b"{", HEADERS)])
+    await process(tally.ctx, [Record("shop.trades", 0, place, 1, b"s1:ada", b"{", HEADERS) for place in (1, 2)])
+    assert len(await listed(tally)) == 3
+    await letters.tidy(tally.ctx)
+    dropped, waiting = await listed(tally)
+    assert (dropped["topic"], waiting["topic"]) == ("shop.trades",) * 2
+    await tally.post(f"/dead-letters/{dropped['id']}/drop", json={"reason": "a test of theirs"})
+    await tally.advance("89d")
+    await letters.tidy(tally.ctx)
+    assert len(await listed(tally)) == 2
+    await tally.advance("2d")
+    await letters.tidy(tally.ctx)
+    assert await listed(tally) == [waiting]

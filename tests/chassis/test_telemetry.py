@@ -9,12 +9,11 @@ from aiokafka.errors import KafkaError
 from prometheus_client import REGISTRY
 
 from huitou_chassis import Message, Settings, outgoing, topics
-from huitou_chassis.relay import Backlog, Relay
+from huitou_chassis.relay import Relay
 from huitou_local import ports
 from tests import make
 from tests.loyalty import shop
 from tests.stage import Stage
-from tests.waiting import until
 
 TOPIC = "notify.deliveries"
 """One that no other test here reads."""
@@ -50,15 +49,17 @@ async def test_the_age_of_the_outbox_rises_until_it_is_sent_and_shows_where_the_
     assert value("huitou_relayed_total", topic=TOPIC) == before + 1
 
 
-async def test_the_oldest_row_of_a_backlog_is_as_old_as_the_look_that_first_saw_it() -> None:
-    backlog = Backlog()
-    backlog.look(2, 1, 2)
-    first = backlog.age()
-    await until(lambda: _is(backlog.age() > first + 0.02))
-    backlog.look(3, 1, 3)
-    assert backlog.age() > first + 0.02
-    backlog.look(1, 3, 3)
-    assert 0 <= backlog.age() < first + 0.02
+async def test_a_worker_that_takes_over_knows_how_long_the_oldest_row_has_waited(tally: Stage) -> None:
+    async with tally.db.transaction() as tx:
+        tx.send(Message(TOPIC, b"s1", b"{}"))
+    await tally.db.execute("UPDATE outbox SET said_at = said_at - interval '1 hour'")
+    leads = asyncio.Event()
+    leads.set()
+    relay = Relay(leads)
+    tally.ctx.settings = tally.ctx.settings.model_copy(update={"kafka": f"127.0.0.1:{ports.free()}"})
+    with pytest.raises(KafkaError):
+        await relay.run(tally.ctx)
+    assert 3600 < value("huitou_outbox_age_seconds") < 3660
 
 
 async def test_what_is_due_is_measured_by_how_late_it_was_handled(loyalty: Stage) -> None:
@@ -85,7 +86,3 @@ async def test_a_process_shows_its_connections_and_its_clock_against_the_databas
     assert value("huitou_pool_connections_most", pool="service") == tally.ctx.settings.pool
     assert (await tally.client.get("/readyz")).status_code == 200
     assert 0 < abs(value("huitou_clock_skew_seconds")) < 1
-
-
-async def _is(condition: bool) -> bool:
-    return condition

@@ -41,7 +41,7 @@ async def test_a_trade_is_found_again_in_every_service_that_it_reaches(platform:
     assert await until(told)
 
 
-async def test_a_message_leads_back_to_the_plan_that_asked_for_it(platform: Platform) -> None:
+async def test_a_message_leads_back_to_the_call_that_started_its_plan(platform: Platform) -> None:
     shop, now = "traced-plan", await platform.now()
     audience = await shops.opened(platform, shop)
     await platform.publish(shops.customer(shop, 52, now))
@@ -58,7 +58,8 @@ async def test_a_message_leads_back_to_the_plan_that_asked_for_it(platform: Plat
     await until(sent)
 
     async def led() -> list[Seen]:
-        asked = {span.at for span in platform.collector.named("campaign plan-issues")}
+        spans = platform.collector.spans
+        asked = {span.at for span in spans if span.name.startswith("POST /plans/") and span.name.endswith("/start")}
         calls = platform.collector.named("POST operator")
         return [call for call in calls if platform.collector.origins(call) & asked]
 

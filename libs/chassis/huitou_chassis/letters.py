@@ -5,6 +5,7 @@ replayed    put on its topic again, for this service alone; refused again, it wa
 dropped     nobody wants it any more
 """
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
@@ -13,6 +14,8 @@ from huitou_chassis import telemetry
 from huitou_chassis.errors import Conflict, NotFound
 from huitou_chassis.outbox import Message
 from huitou_chassis.record import Record
+from huitou_chassis.topics import DAY_MS
+from huitou_events import TOPICS
 
 if TYPE_CHECKING:
     import asyncpg
@@ -24,6 +27,8 @@ State = Literal["waiting", "replayed", "dropped"]
 STATES: tuple[State, ...] = get_args(State)
 REPLAY = "huitou-replay"
 """The header of a replayed record: the letter's id, and which replay of it this is."""
+DONE_DAYS = 90
+AT_ONCE = 1000
 COLUMNS = (
     'letter_id, topic, partition, "offset", arrived_ms, reason, detail, first_us, last_us, times, replays, state, '
     "dropped_because"
@@ -134,3 +139,30 @@ async def measure(ctx: "Context") -> bool:
     for topic, number in waiting.items():
         telemetry.LETTERS_WAITING.labels(topic).set(number)
     return False
+
+
+async def tidy(ctx: "Context") -> bool:
+    """Deletes letters whose records Kafka keeps no more, and those done with for `DONE_DAYS`; True if more may be."""
+    now_ms = int(time.time() * 1000)
+    deleted = 0
+    for topic in TOPICS.values():
+        if topic.retention_days is not None:
+            deleted += await _delete(
+                ctx, "topic = $1 AND arrived_ms <= $2", topic.name, now_ms - topic.retention_days * DAY_MS
+            )
+    deleted += await _delete(ctx, "state <> 'waiting' AND last_us <= $1", ctx.clock.us() - DONE_DAYS * DAY_MS * 1000)
+    return deleted >= AT_ONCE
+
+
+async def _delete(ctx: "Context", which: str, *args: object) -> int:
+    """The letters are taken one after the other with whoever replays or drops them."""
+    rows = await ctx.db.fetch(
+        f"""
+        DELETE FROM dead_letter WHERE (shop_id, letter_id) IN (
+            SELECT shop_id, letter_id FROM dead_letter WHERE {which} LIMIT {AT_ONCE} FOR UPDATE SKIP LOCKED
+        )
+        RETURNING letter_id
+        """,
+        *args,
+    )
+    return len(rows)

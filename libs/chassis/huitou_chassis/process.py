@@ -22,6 +22,7 @@ from huitou_chassis.settings import Settings
 
 RELAY_SECONDS = 0.5
 MEASURE_SECONDS = 10
+TIDY_SECONDS = 600
 # Longer than the pools of clients and proxies keep a connection: who closes first must be the one who asks.
 KEEP_ALIVE_SECONDS = 75
 
@@ -66,6 +67,7 @@ async def _work(service: Service, settings: Settings, stop: asyncio.Event) -> No
             leadership.run(stop),
             jobs.run(ctx, Job("relay", relay.run, every=RELAY_SECONDS), leadership.leads, stop, wake=leadership.said),
             jobs.run(ctx, Job("dead-letters", letters.measure, every=MEASURE_SECONDS), leadership.leads, stop),
+            jobs.run(ctx, Job("dead-letters-done", letters.tidy, every=TIDY_SECONDS), leadership.leads, stop),
             *(jobs.run(ctx, job, leadership.leads, stop) for job in service.jobs),
         ]
         if settings.health_port:

@@ -6,7 +6,7 @@ between sends again, with the same event ids.
 
 import asyncio
 import time
-from collections import Counter, deque
+from collections import Counter
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
@@ -21,28 +21,23 @@ ROWS = 2000
 
 
 class Backlog:
-    """What waits in the outbox, and since when: a row has no time, but was seen to be there or not at each look."""
+    """What waits in the outbox, and since when."""
 
     def __init__(self) -> None:
         self.rows = 0
-        self._looks: deque[tuple[int, float]] = deque()
+        self._since = 0.0
 
-    def look(self, rows: int, oldest: int, highest: int) -> None:
-        """So many rows wait, of ids from the oldest to the highest."""
-        self.rows = rows
-        if not self._looks or highest > self._looks[-1][0]:
-            self._looks.append((highest, time.monotonic()))
-        while self._looks[0][0] < oldest:
-            self._looks.popleft()
+    def look(self, rows: int, age: float) -> None:
+        """So many rows wait, the oldest for `age` seconds."""
+        self.rows, self._since = rows, time.monotonic() - age
 
     def clear(self) -> None:
         """Nothing waits."""
         self.rows = 0
-        self._looks.clear()
 
     def age(self) -> float:
-        """For how many seconds the oldest row has been seen to wait."""
-        return time.monotonic() - self._looks[0][1] if self._looks else 0.0
+        """For how many seconds the oldest row waits by now."""
+        return time.monotonic() - self._since if self.rows else 0.0
 
 
 class Relay:
@@ -56,13 +51,18 @@ class Relay:
 
     async def run(self, ctx: Context) -> bool:
         """Sends what waits, at most 2,000 rows; True when that many were there."""
-        rows = await ctx.db.fetch("SELECT id, topic, key, value, headers FROM outbox ORDER BY id LIMIT $1", ROWS)
+        rows = await ctx.db.fetch(
+            """
+            SELECT id, topic, key, value, headers, extract(epoch FROM clock_timestamp() - said_at)::float8 AS age
+            FROM outbox ORDER BY id LIMIT $1
+            """,
+            ROWS,
+        )
         if not rows:
             self._backlog.clear()
             return False
         full = len(rows) == ROWS
-        newest = (await ctx.db.fetch("SELECT max(id) AS id FROM outbox"))[0] if full else rows[-1]
-        self._backlog.look(len(rows), rows[0]["id"], newest["id"] or rows[-1]["id"])
+        self._backlog.look(len(rows), rows[0]["age"])
         producer = await self._started(ctx)
         try:
             sent = [

@@ -28,7 +28,7 @@ BATCH_SECONDS = Histogram("huitou_batch_seconds", "From reading a batch to its c
 
 RELAYED = Counter("huitou_relayed_total", "Records sent from the outbox", ["topic"])
 OUTBOX = Gauge("huitou_outbox_rows", "Rows that the relay saw waiting at its last look, 2,000 at most")
-OUTBOX_AGE = Gauge("huitou_outbox_age_seconds", "For how long the relay has seen the oldest row of the outbox wait")
+OUTBOX_AGE = Gauge("huitou_outbox_age_seconds", "For how long the oldest row of the outbox has waited")
 
 LEADS = Gauge("huitou_leads", "1 while this worker relays and runs the jobs of its service")
 JOB_SECONDS = Histogram("huitou_job_seconds", "One run of a job", ["name"])

@@ -12,7 +12,7 @@ from campaign_svc.claims import Wish
 from campaign_svc.life import Refused
 from campaign_svc.models import Claim, Plan
 from campaign_svc.terms import Channel
-from huitou_chassis import Context, Tx
+from huitou_chassis import Context, Tx, tracing
 from huitou_events import MessageRequested, moment
 
 BATCH = 500
@@ -52,9 +52,10 @@ async def give(tx: Tx, shop: str, plan_id: str, limit: int = BATCH) -> bool:
         if plan.collected:
             await tx.execute("UPDATE plan SET state = 'running' WHERE (shop_id, plan_id) = ($1, $2)", shop, plan_id)
         return False
-    given = await _coupons(tx, plan, waiting)
-    served = {customer: claim for customer, claim in given.items() if not isinstance(claim, Refused)}
-    await _request(tx, plan, served)
+    with tracing.linked("plan", [plan.trace]):
+        given = await _coupons(tx, plan, waiting)
+        served = {customer: claim for customer, claim in given.items() if not isinstance(claim, Refused)}
+        await _request(tx, plan, served)
     await _note(tx, plan, given)
     return True
 

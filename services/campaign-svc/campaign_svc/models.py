@@ -7,7 +7,7 @@ from asyncpg import Record
 
 from campaign_svc.discounts import KIND, Kind
 from campaign_svc.terms import PlanTerms, PosterTerms, TimingTerms
-from huitou_events import moment
+from huitou_events import Trace, moment
 
 ClaimStatus = Literal["claimed", "locked", "redeemed", "expired", "revoked"]
 PlanState = Literal["draft", "starting", "running", "ended", "terminated"]
@@ -101,7 +101,10 @@ class Claim:
 
 @dataclass(frozen=True)
 class Plan:
-    """One operation plan; `taken_us` is the moment whose members it takes, `cursor` how far they are collected."""
+    """One operation plan; `taken_us` is the moment whose members it takes, `cursor` how far they are collected.
+
+    `trace` is that in which it was started.
+    """
 
     shop: str
     id: str
@@ -114,6 +117,7 @@ class Plan:
     taken_us: int | None
     cursor: str | None
     collected: bool
+    trace: Trace | None = None
 
     @staticmethod
     def of(row: Record) -> "Plan":
@@ -141,4 +145,5 @@ class Plan:
             taken_us=row["taken_us"],
             cursor=row["member_cursor"],
             collected=row["collected"],
+            trace=Trace(row["trace"]) if row["trace"] else None,
         )

@@ -91,13 +91,15 @@ async def start(tx: Tx, shop: str, plan_id: str, *, live: bool) -> Plan:
             raise Conflict("not-valid", f"the time of the coupon {coupon.id!r} is over; choose another first")
     row = await tx.fetchrow(
         """
-        UPDATE plan SET state = 'starting', started_us = $3::bigint, taken_us = CASE WHEN $4 THEN $3::bigint END
+        UPDATE plan SET state = 'starting', started_us = $3::bigint, taken_us = CASE WHEN $4 THEN $3::bigint END,
+            trace = $5
         WHERE (shop_id, plan_id) = ($1, $2) RETURNING *
         """,
         shop,
         plan_id,
         tx.us,
         live,
+        tx.trace.parent if tx.trace else None,
     )
     tx.emit(PlanStarted(plan_id=plan_id, audience_id=plan.terms.audience), shop=shop, because=f"plan {plan_id} started")
     return _plan(row)
