@@ -26,7 +26,7 @@ env:  ## write .env, the secrets of docker-compose.yml
 test: $(VENV)/tools  ## run every test
 	@$(BIN)/pytest
 
-test-faults: $(VENV)/tools  ## break servers, processes and ways between them for half an hour; writes docs/reliability.md
+test-faults: $(VENV)/tools  ## break servers, processes and ways between them for a quarter of an hour; writes docs/reliability.md
 	@HUITOU_WRITE=1 $(BIN)/pytest -m fault tests/faults
 
 test-compose: $(VENV)/tools  ## build the images, run docker-compose.yml, compare what comes of the demo's data
