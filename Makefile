@@ -27,10 +27,10 @@ test: $(VENV)/tools  ## run every test
 	@$(BIN)/pytest
 
 test-faults: $(VENV)/tools  ## break servers, processes and ways between them for a quarter of an hour; writes docs/reliability.md
-	@HUITOU_WRITE=1 $(BIN)/pytest -m fault tests/faults
+	@HUITOU_WRITE=1 $(BIN)/pytest -n 0 -m fault tests/faults
 
 test-compose: $(VENV)/tools  ## build the images, run docker-compose.yml, compare what comes of the demo's data
-	@$(BIN)/pytest -m compose tests/compose
+	@$(BIN)/pytest -n 0 -m compose tests/compose
 
 lint: $(VENV)/tools  ## check style and types
 	@$(BIN)/ruff check .
@@ -38,7 +38,7 @@ lint: $(VENV)/tools  ## check style and types
 	@$(BIN)/mypy $(CODE)
 
 lint-chart: $(VENV)/tools  ## check the Helm chart, where helm is installed
-	@$(BIN)/pytest -rs tests/deploy/test_chart.py
+	@$(BIN)/pytest -n 0 -rs tests/deploy/test_chart.py
 
 bench: $(VENV)/tools  ## measure, and write docs/benchmarks.md
 	@$(BIN)/python -m bench

@@ -1,6 +1,7 @@
 """Servers once a session, an empty database a test."""
 
 import itertools
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib.metadata import entry_points
@@ -8,12 +9,37 @@ from pathlib import Path
 
 import hypothesis  # noqa: F401 - its plugin would import it after the last test, which fails while objects are freed
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from huitou_chassis import Service
 from tests import servers
 from tests.stage import Stage, prepare, stage
 
 Stages = Callable[[str | Service], AbstractAsyncContextManager[Stage]]
+PROCESSES = 2
+FLOW = "tests/flow/"
+
+
+class ByFile(LoadScopeScheduling):  # type: ignore[misc]
+    """A file's tests stay in one process; those of the whole installation share one, which is long to start."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return FLOW if nodeid.startswith(FLOW) else nodeid.partition("::")[0]
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ByFile:
+    return ByFile(config, log)
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """How many processes run tests, each with servers of its own; one where servers are named."""
+    named = {"HUITOU_KAFKA", "HUITOU_POSTGRES"} & os.environ.keys()
+    return 1 if named else min(os.cpu_count() or 1, PROCESSES)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest run of tests that stay together begins first."""
+    items.sort(key=lambda item: not item.nodeid.startswith(FLOW))
 
 
 @pytest.fixture(scope="session")
