@@ -1,5 +1,6 @@
 """A shop as it was told to segment-svc and to the naive model alike, and what was heard of its audiences."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -21,7 +22,8 @@ Step: TypeAlias = tuple[str, Any]
 class Told:
     """`rules` and `ids` by the audience's name; `inside` says since when a customer is in an audience, as heard.
 
-    `said` is the moment of the last that was heard of the two.
+    `said` is the moment of the last that was heard of the two, `heard` all of it since the customer was erased, and
+    `counted` how many came (True) and left.
     """
 
     stage: Stage
@@ -30,12 +32,16 @@ class Told:
     ids: dict[str, str] = field(default_factory=dict)
     inside: dict[tuple[str, str], int] = field(default_factory=dict)
     said: dict[tuple[str, str], int] = field(default_factory=dict)
+    heard: dict[tuple[str, str], list[tuple[int, bool]]] = field(default_factory=dict)
+    counted: Counter[tuple[str, bool]] = field(default_factory=Counter)
 
     async def take(self, step: Step) -> None:
         """One step, and what it said."""
         kind, what = step
         await getattr(self, kind)(what)
         await self.listen(traced=kind not in ("erase", "zone"))
+        if kind == "erase":
+            self._forget(what)
 
     async def deliver(self, batch: list[Event[Any]]) -> None:
         await self.stage.deliver(*batch)
@@ -119,6 +125,8 @@ class Told:
             # Of two batches with events of one moment, each is told for itself.
             again = self.said.get(key) == at
             self.said[key] = at
+            self.heard.setdefault(key, []).append((at, entered))
+            self.counted[key[0], entered] += 1
             if entered:
                 self.inside[key] = at
             else:
@@ -144,8 +152,39 @@ class Told:
                 assert (who in members) == expected, f"{who} in {name}"
                 assert ((audience, who) in self.inside) == expected, f"{who} was heard of in {name}"
                 await self._explain(audience, who, rule, members.get(who))
+            await self._look_back(audience, len(members))
             tried = await self.stage.post("/audiences/preview", json={"rule": written(rule, self.ids)})
             assert tried.json()["size"] == len(members)
+
+    def _forget(self, who: str) -> None:
+        """Of who was erased only what they are in now begins anew."""
+        for key in [key for key in self.heard if key[1] == who]:
+            self.heard[key] = [(self.inside[key], True)] if key in self.inside else []
+
+    async def _look_back(self, audience: str, size: int) -> None:
+        """The audience as it was at each moment that was heard of it, its size, and how many ever came and left."""
+        told = (await self.stage.get(f"/audiences/{audience}")).json()
+        assert told["size"] == size
+        heard = {
+            who: sorted(moves, key=lambda move: move[0]) for (one, who), moves in self.heard.items() if one == audience
+        }
+        moments = sorted({at for moves in heard.values() for at, _ in moves})
+        for t in moments[:2] + moments[-2:]:
+            answer = await self.stage.get(f"/audiences/{audience}/members", params={"at": moment(t).isoformat()})
+            if t < micros(datetime.fromisoformat(told["created_at"])):
+                assert answer.status_code == 422
+                continue
+            were = {
+                who: last[0]
+                for who, moves in heard.items()
+                if (last := [move for move in moves if move[0] <= t][-1:]) and last[0][1]
+            }
+            found = {one["customer_id"]: micros(datetime.fromisoformat(one["since"])) for one in answer.json()["items"]}
+            assert found == {who: at for who, (at, _) in were.items()}
+        query = "SELECT sum(entries), sum(exits) FROM flow WHERE shop_id = $1 AND audience_id = $2"
+        totals = await self.stage.db.pool.fetchrow(query, self.stage.shop, audience)
+        assert totals is not None
+        assert [int(total or 0) for total in totals] == [self.counted[audience, True], self.counted[audience, False]]
 
     async def _explain(self, audience: str, who: str, rule: Rule, member: dict[str, Any] | None) -> None:
         """What is told of one customer: since, until and why."""

@@ -3,12 +3,13 @@
 from datetime import datetime
 from typing import Any, Literal
 
-from huitou_chassis import UNCHANGING, Model, Page, Paged, Router, ShopId, Text, Transaction
-from huitou_events import Id, moment
-from segment_svc import audiences, insights, members, previews, roster
+from huitou_chassis import UNCHANGING, Model, Page, Paged, Router, ShopId, Text, Time, Transaction
+from huitou_events import Id, micros, moment
+from segment_svc import audiences, insights, members, moves, previews, roster
 from segment_svc.audiences import Audience
 from segment_svc.insights import Insight
 from segment_svc.members import Member
+from segment_svc.moves import Stay
 
 router = Router(tags=["audiences"])
 
@@ -104,7 +105,7 @@ class MemberOut(Model):
     until: datetime | None
 
 
-def _member(found: Member) -> MemberOut:
+def _member(found: Member | Stay) -> MemberOut:
     return MemberOut(
         customer_id=found.customer,
         since=moment(found.since),
@@ -113,9 +114,15 @@ def _member(found: Member) -> MemberOut:
 
 
 @router.get("/audiences/{audience}/members")
-async def list_members(audience: Id, shop: ShopId, page: Page, tx: Transaction) -> Paged[MemberOut]:
+async def list_members(
+    audience: Id, shop: ShopId, page: Page, tx: Transaction, at: Time | None = None
+) -> Paged[MemberOut]:
+    """With `at`, those who were in it at that moment; `until` is then when they left, null if they never did."""
     await audiences.get(tx, shop, audience)
     (after,) = page.key(str) or [""]
+    if at is not None:
+        stays = await moves.stays(tx, shop, audience, micros(at), after=after, limit=page.limit + 1)
+        return page.answer(stays, key=lambda row: [row.customer], item=_member)
     rows = await members.listed(tx, shop, audience, after=after, limit=page.limit + 1)
     return page.answer(rows, key=lambda row: [row.customer], item=_member)
 

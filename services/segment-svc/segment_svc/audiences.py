@@ -32,7 +32,8 @@ async def listed(tx: Tx, shop: str, *, after: str, limit: int) -> list[Audience]
     rows = await tx.fetch(
         f"""
         SELECT {COLUMNS}, (
-            SELECT count(*) FROM member AS m WHERE m.shop_id = a.shop_id AND m.audience_id = a.audience_id
+            SELECT coalesce(sum(members), 0)::bigint FROM headcount AS h
+            WHERE h.shop_id = a.shop_id AND h.audience_id = a.audience_id
         )
         FROM audience AS a
         WHERE shop_id = $1 AND audience_id > $2 AND state <> 'ending'
@@ -52,7 +53,8 @@ async def get(tx: Tx, shop: str, audience: str) -> Audience:
     row = await tx.fetchrow(
         f"""
         SELECT {COLUMNS}, (
-            SELECT count(*) FROM member AS m WHERE m.shop_id = a.shop_id AND m.audience_id = a.audience_id
+            SELECT coalesce(sum(members), 0)::bigint FROM headcount AS h
+            WHERE h.shop_id = a.shop_id AND h.audience_id = a.audience_id
         )
         FROM audience AS a
         WHERE shop_id = $1 AND audience_id = $2 AND state <> 'ending'

@@ -4,11 +4,12 @@ Events meanwhile look at an audience that is being built as at any other, so wha
 """
 
 from huitou_chassis import Context, Tx
-from segment_svc import customers, histories, roster, walks
+from segment_svc import customers, flows, histories, moves, roster, walks
 from segment_svc.roster import Roster
 from segment_svc.walks import Walk
 
 MOST = 2000
+MOST_MOVES = 20_000
 
 
 async def advance(ctx: Context) -> bool:
@@ -82,6 +83,9 @@ async def _let_go(tx: Tx, there: Roster, audience: str) -> None:
     )
     keys = [(there.shop, row[0]) for row in rows]
     if not keys:
+        if await moves.let_go(tx, there.shop, audience, MOST_MOVES):
+            return
+        await flows.end(tx, there.shop, audience)
         await tx.execute(
             "DELETE FROM audience WHERE shop_id = $1 AND audience_id = $2 AND state = 'ending'", there.shop, audience
         )

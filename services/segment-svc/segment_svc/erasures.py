@@ -5,7 +5,7 @@ from typing import Any
 
 from huitou_chassis import Tx
 from huitou_events import CustomerErased, Event
-from segment_svc import histories
+from segment_svc import histories, moves
 from segment_svc.customers import Customer, Key
 from segment_svc.roster import Roster
 from segment_svc.walks import Cause, Walk
@@ -29,6 +29,7 @@ async def apply(tx: Tx, erased: Sequence[Customer]) -> None:
     if not erased:
         return
     await histories.erase(tx, erased)
+    await moves.erase(tx, erased)
     await histories.load(tx, erased)
     born = await histories.earliest(tx, [customer.key for customer in erased])
     for customer in erased:
@@ -40,9 +41,9 @@ def begin(customer: Customer, there: Roster, now: int, erasure: Event[Any], caus
     is_late = customer.evaluated is not None and erasure.us < customer.evaluated
     everything = frozenset(there.rules)
     if is_late and customer.exists(now):
-        return Walk(customer, there, now, everything, causes, erasure, everything, whole=True)
+        return Walk(customer, there, now, everything, causes, erasure, everything, whole=True, anew=True)
     at = now if is_late else min(erasure.us, now)
     customer.evaluated = None
-    walk = Walk(customer, there, now, everything, {**causes, at: erasure})
+    walk = Walk(customer, there, now, everything, {**causes, at: erasure}, anew=True)
     walk.leave(at)
     return walk

@@ -39,13 +39,13 @@ from huitou_events import (
     TradePaid,
     TradeRefunded,
 )
-from segment_svc import api, builds, customers_api, due, handlers, verify
+from segment_svc import api, builds, customers_api, due, handlers, moves_api, verify
 
 service = Service(
     name="segment",
     title="Audiences that are right at every moment",
     migrations="segment_svc.migrations",
-    routers=[api.router, customers_api.router],
+    routers=[api.router, moves_api.router, customers_api.router],
     consumes={
         TradeCreated: handlers.record_facts,
         TradePaid: handlers.record_facts,

@@ -26,7 +26,7 @@ RULES: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 async def found(tx: Tx, shops: list[str]) -> None:
-    """Adds the shops with these audiences; live at once, since nobody is there yet."""
+    """Adds the shops with these audiences; live at once and known from all time on, since nobody is there yet."""
     settings = await tx.shops(shops)
     await tx.execute(
         """
@@ -40,8 +40,8 @@ async def found(tx: Tx, shops: list[str]) -> None:
     rows = [(shop, audience, name, rule) for shop in shops for audience, (name, rule) in RULES.items()]
     await tx.execute(
         """
-        INSERT INTO audience (shop_id, audience_id, name, rule, state, recommended, created_us)
-        SELECT shop_id, audience_id, name, rule, 'live', true, $5
+        INSERT INTO audience (shop_id, audience_id, name, rule, state, recommended, created_us, logged_us)
+        SELECT shop_id, audience_id, name, rule, 'live', true, $5, 0
         FROM unnest($1::text[], $2::text[], $3::text[], $4::json[]) AS a (shop_id, audience_id, name, rule)
         ON CONFLICT DO NOTHING
         """,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from huitou_chassis import Context
+from huitou_chassis import Context, Tx
 from huitou_events import moment
 from segment_svc import customers, histories, roster
 from segment_svc.customers import Customer
@@ -16,7 +16,7 @@ CHUNK = 1000
 
 
 async def verify(ctx: Context, shop: str, customer: str | None) -> list[str]:
-    """One line for each membership that is not as its rule says; of the shop, or of one customer."""
+    """One line for each membership that is not as its rule says, and each wrong size; of the shop, or of a customer."""
     differences: list[str] = []
     after = ""
     while True:
@@ -35,7 +35,7 @@ async def verify(ctx: Context, shop: str, customer: str | None) -> list[str]:
                 CHUNK,
             )
             if not rows:
-                return differences
+                return differences + (await _miscounted(tx, shop) if customer is None else [])
             locked = list((await customers.lock(tx, [(shop, row[0]) for row in rows])).values())
             await histories.load(tx, locked)
             differences += _differences(there, locked, tx.clock.us())
@@ -61,3 +61,24 @@ def _differences(there: Roster, people: Sequence[Customer], now: int) -> list[st
                     f"{there.shop}: {customer.id} {said} {audience}, which is wrong at {moment(when).isoformat()}"
                 )
     return found
+
+
+async def _miscounted(tx: Tx, shop: str) -> list[str]:
+    """In one statement, so that members and sizes are those of one moment."""
+    rows = await tx.fetch(
+        """
+        SELECT audience_id, size, members
+        FROM (
+            SELECT audience_id, sum(members)::bigint AS size FROM headcount WHERE shop_id = $1 GROUP BY audience_id
+        ) AS h
+        FULL JOIN (
+            SELECT audience_id, count(*) AS members FROM member WHERE shop_id = $1 GROUP BY audience_id
+        ) AS m USING (audience_id)
+        WHERE coalesce(size, 0) <> coalesce(members, 0)
+        """,
+        shop,
+    )
+    return [
+        f"{shop}: {audience} is said to have {size or 0} members and has {number or 0}"
+        for audience, size, number in rows
+    ]

@@ -7,35 +7,28 @@ a late event or a build changes was not seen in its time: it is found now, and o
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from huitou_chassis import Tx
 from huitou_events import AudienceEntered, AudienceLeft, Event, moment
-from segment_svc import customers, members
+from segment_svc import customers, members, moves
 from segment_svc.customers import Customer
 from segment_svc.evaluate import evaluate
+from segment_svc.moves import Move, Way
 from segment_svc.people import NEVER, People
 from segment_svc.roster import Roster, Selection
 
 Cause: TypeAlias = Event[Any] | str
 
 
-class Move(NamedTuple):
-    """A customer enters or leaves an audience at a moment."""
-
-    at: int
-    audience: str
-    entered: bool
-    initial: bool = False
-
-
 @dataclass(slots=True)
 class Walk:
     """One customer's way; `causes` by their moment, `late` what was found now and `found` the audiences it concerns.
 
-    Only the audiences `touched` are looked at, unless a moment of any is due.
+    Only the audiences `touched` are looked at, unless a moment of any is due. `anew` is the way of a customer who was
+    erased just now: what led up to it is not kept.
     """
 
     customer: Customer
@@ -48,6 +41,7 @@ class Walk:
     at: int = NEVER
     start: int = NEVER
     whole: bool = False
+    anew: bool = False
     inside: dict[str, int] = field(default_factory=dict)
     moves: list[Move] = field(default_factory=list)
 
@@ -98,11 +92,14 @@ async def advance(tx: Tx, walks: Sequence[Walk]) -> None:
             _look(selection, group)
         active = [walk for walk in active if walk.at <= walk.now]
     reached = await _reached(tx, walks)
+    ways = []
     for walk in walks:
-        moves = _settled(walk, reached)
-        _say(tx, walk, moves)
-        _close(walk, moves)
+        settled = _settled(walk, reached)
+        _say(tx, walk, settled)
+        _close(walk, settled)
+        ways.append(Way(walk.customer, settled, walk.inside, walk.anew))
     await members.write(tx, [(walk.customer, walk.inside) for walk in walks])
+    await moves.write(tx, ways)
     for walk in walks:
         walk.customer.members = walk.inside
     await customers.save(tx, [walk.customer for walk in walks])

@@ -1,0 +1,89 @@
+"""Calls on audiences over time: who came and went, and how many."""
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import Query
+from pydantic import Field
+
+from huitou_chassis import Model, Page, Paged, Router, ShopId, Time, Transaction
+from huitou_events import Id, micros, moment
+from segment_svc import audiences, flows, moves, roster
+from segment_svc.calendar import DAY
+from segment_svc.flows import By, Step
+from segment_svc.moves import Passage
+
+USUAL = {"hour": DAY, "day": 30 * DAY}
+
+router = Router(tags=["audiences over time"])
+
+
+class StepOut(Model):
+    """An hour or a day of the shop's calendar, `until` excluded; `size` is that at its end, or now."""
+
+    from_: Annotated[datetime, Field(alias="from")]
+    until: datetime
+    entered: int
+    left: int
+    size: int
+
+
+def _step(found: Step) -> StepOut:
+    return StepOut(
+        from_=moment(found.start),
+        until=moment(found.until),
+        entered=found.entered,
+        left=found.left,
+        size=found.size,
+    )
+
+
+@router.get("/audiences/{audience}/flow")
+async def flow(
+    audience: Id,
+    shop: ShopId,
+    page: Page,
+    tx: Transaction,
+    from_: Annotated[Time | None, Query(alias="from")] = None,
+    until: Time | None = None,
+    by: By = "day",
+) -> Paged[StepOut]:
+    """Whole hours or days, up to now, those of the last day or the last 30 days unless given.
+
+    They begin with the audience, or with the first who came into a recommended one.
+    """
+    await audiences.get(tx, shop, audience)
+    zone = (await roster.read(tx, [shop]))[shop].timezone
+    end = micros(until or tx.now)
+    (start,) = page.key(int) or [micros(from_) if from_ else end - USUAL[by]]
+    rows = await flows.steps(tx, shop, audience, zone, by=by, start=start, until=end, limit=page.limit + 1)
+    return page.answer(rows, key=lambda row: [row.until], item=_step)
+
+
+class MoveOut(Model):
+    """The customer entered the audience, or left it; `initial` if a build found them."""
+
+    audience_id: str
+    audience_name: str
+    at: datetime
+    entered: bool
+    initial: bool
+
+
+def _move(found: Passage) -> MoveOut:
+    return MoveOut(
+        audience_id=found.audience,
+        audience_name=found.name,
+        at=moment(found.at),
+        entered=found.entered,
+        initial=found.initial,
+    )
+
+
+@router.get("/customers/{customer:path}/moves")
+async def of_customer(customer: Id, shop: ShopId, page: Page, tx: Transaction) -> Paged[MoveOut]:
+    """The latest first."""
+    key = page.key(int, int)
+    before = (key[0], key[1]) if key else None
+    rows = await moves.of_customer(tx, shop, customer, before=before, limit=page.limit + 1)
+    return page.answer(rows, key=lambda row: [row.at, row.number], item=_move)
