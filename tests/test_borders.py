@@ -30,6 +30,8 @@ BODIES: dict[str, Any] = {
     "POST /templates/{template_id}/test": {"phone": "+8613812348000"},
     "POST /customers/{customer_id}/contact/reveal": {"reason": "mine"},
     "POST /tags/{tag}/customers": {"customers": ["mine"]},
+    "POST /tags/{tag}/removals": {"customers": ["mine"]},
+    "PUT /tags/{tag}": {"description": "mine"},
     "POST /dead-letters/{letter}/reveal": {"reason": "mine"},
     "POST /dead-letters/{letter}/drop": {"reason": "mine"},
 }
@@ -37,6 +39,8 @@ ANYBODY = {
     "PUT /members/{customer_id}/tier": 200,
     "PUT /customers/{customer}/tags/{tag}": 204,
     "POST /tags/{tag}/customers": 200,
+    "POST /tags/{tag}/file": 202,
+    "PUT /tags/{tag}": 200,
     "GET /customers/{customer_id}/coupons": 200,
     "GET /customers/{customer_id}/send-time": 200,
 }
@@ -47,7 +51,8 @@ async def segment_ids(stage: Stage) -> Ids:
     await stage.deliver(make.cart(customer="theirs", shop="s2"))
     await stage.put("/customers/theirs/tags/vip")
     made = await stage.post("/audiences", json={"name": "carts", "rule": RULE})
-    return {"audience": made.json()["id"], "customer": "theirs", "tag": "vip"}
+    job = (await stage.post("/tags/vip/file", content=b"theirs")).json()
+    return {"audience": made.json()["id"], "customer": "theirs", "tag": "vip", "job": job["id"]}
 
 
 async def loyalty_ids(stage: Stage) -> Ids:
@@ -152,8 +157,8 @@ async def test_ids_of_another_shop_are_as_unknown_as_any(stages: Stages, name: s
 
 
 def anonymous(answer: httpx2.Response, ids: Ids) -> str:
-    """The answer without the ids that were asked for, and without what tells one moment from the next."""
+    """The answer without the ids that were asked for, and without what tells one call from the next."""
     text = answer.text
     for id in sorted(ids.values(), key=len, reverse=True):
         text = text.replace(id, "ID")
-    return re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+Z", "TIME", text)
+    return re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+Z|job_[0-9a-f]{16}", "NEW", text)

@@ -7,7 +7,18 @@ from huitou_chassis.model import LongText, Model, Text, Time
 from huitou_chassis.outbox import Message
 from huitou_chassis.paging import Page, Paged
 from huitou_chassis.record import Record
-from huitou_chassis.routing import UNCHANGING, Administrator, Caller, Ctx, Held, Router, ShopId, Transaction
+from huitou_chassis.routing import (
+    UNCHANGING,
+    Administrator,
+    Caller,
+    Ctx,
+    Held,
+    Router,
+    ShopId,
+    Transaction,
+    once,
+    takes_file,
+)
 from huitou_chassis.service import Context, Job, Service
 from huitou_chassis.settings import Settings
 from huitou_chassis.shops import Shop
@@ -44,4 +55,6 @@ __all__ = [
     "Transaction",
     "Tx",
     "Unavailable",
+    "once",
+    "takes_file",
 ]

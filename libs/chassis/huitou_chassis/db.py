@@ -118,6 +118,7 @@ class Tx:
         """Before this commits, `work` is called once with all items that were handed in for it.
 
         For what many transactions write at once: done together and at the end, it is locked in order, and for a moment.
+        Several works go by their names, so that no two transactions wait for each other.
         """
         self._last.setdefault(work, []).append(item)
 
@@ -127,7 +128,7 @@ class Tx:
 
     async def flush(self) -> None:
         last, self._last = self._last, {}
-        for work, items in last.items():
+        for work, items in sorted(last.items(), key=lambda one: (one[0].__module__, one[0].__qualname__)):
             await work(self, items)
         said, self._said = self._said, []
         await outbox.put(self, said)

@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from huitou_chassis import audit_api, devclock, documents, letters_api, settings_api, telemetry, tracing
 from huitou_chassis.batch import TRANSIENT
 from huitou_chassis.errors import FieldError, Problem
-from huitou_chassis.routing import in_shop
+from huitou_chassis.routing import file_bytes, in_shop
 from huitou_chassis.service import Context
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def health_application(ctx: Context, consumer: "Consumer") -> FastAPI:
 
 
 class BodyLimit:
-    """Refuses a body over 1 MiB as soon as it is known to be that large."""
+    """Refuses a body over 1 MiB, or over what its route takes as a file, as soon as it is known to be that large."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -77,8 +77,9 @@ class BodyLimit:
             nonlocal size
             message = await receive()
             size += len(message.get("body", b""))
-            if size > BODY_BYTES:
-                raise HTTPException(413, f"a body has at most {BODY_BYTES} bytes")
+            most = file_bytes(scope) or BODY_BYTES
+            if size > most:
+                raise HTTPException(413, f"a body has at most {most} bytes")
             return message
 
         await self._app(scope, limited, send)

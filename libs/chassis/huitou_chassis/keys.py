@@ -38,12 +38,13 @@ CREATE TABLE IF NOT EXISTS api_key (
 
 @dataclass(frozen=True)
 class Caller:
-    """Who calls: the key's id, what it may do, in which shops ("*" is every shop), and how many calls a second."""
+    """Who calls: the key's id and name, what it may do, in which shops ("*" is every shop), how many calls a second."""
 
     key_id: str
     role: Role
     shops: frozenset[str]
     rate: int | None = None
+    name: str = ""
 
     def may_enter(self, shop: str) -> bool:
         return EVERY_SHOP in self.shops or shop in self.shops
@@ -64,11 +65,11 @@ class Keys:
             return caller
         async with connected(self._pool) as connection:
             row = await connection.fetchrow(
-                "SELECT key_id, role, shops, rate FROM api_key WHERE hash = $1 AND revoked_at IS NULL",
+                "SELECT key_id, role, shops, rate, name FROM api_key WHERE hash = $1 AND revoked_at IS NULL",
                 hashed,
                 timeout=CONNECT_SECONDS,
             )
-        caller = Caller(row["key_id"], row["role"], frozenset(row["shops"]), row["rate"]) if row else None
+        caller = Caller(row["key_id"], row["role"], frozenset(row["shops"]), row["rate"], row["name"]) if row else None
         if len(self._known) >= REMEMBERED_KEYS:
             self._known.clear()
         self._known[hashed] = (time.monotonic() + REMEMBERED_SECONDS, caller)

@@ -1,6 +1,6 @@
 """One call: who calls, in which shop, in one transaction that is committed before the answer leaves.
 
-body        over 1 MiB is refused; so are NUL and lone surrogates, with the field
+body        over 1 MiB is refused, a file over its route's size; so are NUL and lone surrogates, with the field
 caller      401 without a key, 429 beyond its rate, 404 for a shop that is not the key's, 403 for a role that may not,
             or for what belongs to no shop with a key that is not every shop's
 once        a POST with an Idempotency-Key that succeeded answers the same again
@@ -9,7 +9,7 @@ commit      before the answer; a commit that fails is a 503 or 500, never a 2xx
 """
 
 import re
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Annotated, Any
 
 import asyncpg
@@ -33,6 +33,7 @@ READING = ("GET", "HEAD")
 RETRIES = 3
 UNCHANGING = {"x-changes": False}
 """`openapi_extra` of a route whose calls change nothing that an operator decides: they are not in the audit log."""
+FILE_BYTES = 32 * 1024 * 1024
 _RATES = MovingWindowRateLimiter(MemoryStorage())
 _ESCAPES = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 
@@ -114,7 +115,8 @@ class Route(APIRoute):
             request.state.caller = caller = await authenticate(request)
             _admit(request, caller)
             body = await request.body()
-            _check_text(body)
+            if file_bytes(request.scope) is None:
+                _check_text(body)
             if not transactional:
                 return await endpoint(request)
             return await _in_transaction(request, endpoint)
@@ -125,6 +127,19 @@ class Route(APIRoute):
 def Router(*, tags: list[str] | None = None) -> APIRouter:
     """A router whose paths are mounted under /v1/shops/{shop}."""
     return APIRouter(route_class=Route, tags=list(tags or []))
+
+
+def takes_file(*types: str) -> dict[str, Any]:
+    """`openapi_extra` of a route whose body is a file of one of these media types, of up to 32 MiB, and no JSON."""
+    content = {type: {"schema": {"type": "string", "format": "binary"}} for type in types}
+    return {"x-file-bytes": FILE_BYTES, "requestBody": {"required": True, "content": content}}
+
+
+def file_bytes(scope: Mapping[str, Any]) -> int | None:
+    """How large a file the route of a call takes; None for a route that takes none."""
+    extra = getattr(scope.get("route"), "openapi_extra", None) or {}
+    size: int | None = extra.get("x-file-bytes")
+    return size
 
 
 async def in_shop(shop: ShopId) -> None:

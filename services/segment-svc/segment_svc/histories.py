@@ -8,7 +8,7 @@ import numpy as np
 import orjson
 
 from huitou_chassis import Tx
-from segment_svc import customers, memory
+from segment_svc import customers, memory, tag_definitions
 from segment_svc.customers import Customer, Key, columns
 from segment_svc.facts import NOTHING, Entry
 from segment_svc.memory import Known
@@ -163,18 +163,26 @@ def _person(entries: Sequence[Entry], tags: frozenset[str]) -> Person:
 
 async def erase(tx: Tx, customers: Sequence[Customer]) -> None:
     """Takes away what the customers did and were up to their erasure, for good."""
-    keys = columns([customer.key for customer in customers])
-    until = [customer.erased for customer in customers]
-    for table in ("history", "tag"):
-        await tx.execute(
-            f"""
-            DELETE FROM {table} AS f
-            USING unnest($1::text[], $2::text[], $3::bigint[]) AS k (shop_id, customer_id, until)
-            WHERE f.shop_id = k.shop_id AND f.customer_id = k.customer_id AND f.at <= k.until
-            """,
-            *keys,
-            until,
-        )
+    forgotten = (*columns([customer.key for customer in customers]), [customer.erased for customer in customers])
+    await tx.execute(
+        """
+        DELETE FROM history AS h
+        USING unnest($1::text[], $2::text[], $3::bigint[]) AS k (shop_id, customer_id, until)
+        WHERE h.shop_id = k.shop_id AND h.customer_id = k.customer_id AND h.at <= k.until
+        """,
+        *forgotten,
+    )
+    rows = await tx.fetch(
+        """
+        DELETE FROM tag AS t
+        USING unnest($1::text[], $2::text[], $3::bigint[]) AS k (shop_id, customer_id, until)
+        WHERE t.shop_id = k.shop_id AND t.customer_id = k.customer_id AND t.at <= k.until
+        RETURNING t.shop_id, t.tag
+        """,
+        *forgotten,
+    )
+    for shop, tag in rows:
+        tag_definitions.count(tx, shop, tag, -1)
 
 
 async def earliest(tx: Tx, keys: Sequence[Key]) -> dict[Key, int]:

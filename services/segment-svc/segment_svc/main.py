@@ -39,13 +39,13 @@ from huitou_events import (
     TradePaid,
     TradeRefunded,
 )
-from segment_svc import api, builds, customers_api, due, handlers, moves_api, verify
+from segment_svc import api, builds, customers_api, due, handlers, moves_api, tag_jobs, tags_api, verify
 
 service = Service(
     name="segment",
     title="Audiences that are right at every moment",
     migrations="segment_svc.migrations",
-    routers=[api.router, moves_api.router, customers_api.router],
+    routers=[api.router, moves_api.router, customers_api.router, tags_api.router],
     consumes={
         TradeCreated: handlers.record_facts,
         TradePaid: handlers.record_facts,
@@ -83,6 +83,10 @@ service = Service(
     },
     watches=[ItemUpdated.topic],
     emits=[AudienceEntered, AudienceLeft],
-    jobs=[Job("due", due.settle, every=0.2), Job("builds", builds.advance, every=0.2)],
+    jobs=[
+        Job("due", due.settle, every=0.2),
+        Job("builds", builds.advance, every=0.2),
+        Job("tags", tag_jobs.advance, every=0.5),
+    ],
     verify=verify.verify,
 )

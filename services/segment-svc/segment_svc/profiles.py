@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 from huitou_chassis import NotFound, Tx
-from segment_svc import explain, histories, roster
+from segment_svc import explain, histories, roster, tags
 from segment_svc.conditions import FLAGS, MOMENTS, NUMBERS, TEXTS
 from segment_svc.nodes import Attribute, Known
+from segment_svc.tags import Put
 
 ATTRIBUTES = (*TEXTS, *NUMBERS, *MOMENTS, *FLAGS)
 
@@ -15,7 +16,7 @@ class Profile:
     """Attributes by name, None where unknown; audiences with the moment (microseconds) they were entered."""
 
     attributes: dict[str, object]
-    tags: list[str]
+    tags: list[Put]
     audiences: list[tuple[str, int]]
 
 
@@ -32,4 +33,4 @@ async def get(tx: Tx, shop: str, customer: str) -> Profile:
         for name in ATTRIBUTES
     }
     members = sorted((audience, since) for audience, since in known.members.items() if audience in there.rules)
-    return Profile(attributes, sorted(known.person.tags), members)
+    return Profile(attributes, await tags.of_customer(tx, shop, customer), members)

@@ -64,7 +64,7 @@ def _differences(there: Roster, people: Sequence[Customer], now: int) -> list[st
 
 
 async def _miscounted(tx: Tx, shop: str) -> list[str]:
-    """In one statement, so that members and sizes are those of one moment."""
+    """Each in one statement, so that rows and counts are those of one moment."""
     rows = await tx.fetch(
         """
         SELECT audience_id, size, members
@@ -78,7 +78,15 @@ async def _miscounted(tx: Tx, shop: str) -> list[str]:
         """,
         shop,
     )
-    return [
-        f"{shop}: {audience} is said to have {size or 0} members and has {number or 0}"
-        for audience, size, number in rows
-    ]
+    found = [f"{shop}: {name} is said to have {size or 0} members and has {number or 0}" for name, size, number in rows]
+    rows = await tx.fetch(
+        """
+        SELECT tag, d.customers, t.customers
+        FROM (SELECT tag, customers FROM tag_definition WHERE shop_id = $1) AS d
+        FULL JOIN (SELECT tag, count(*) AS customers FROM tag WHERE shop_id = $1 GROUP BY tag) AS t USING (tag)
+        WHERE coalesce(d.customers, 0) <> coalesce(t.customers, 0)
+        """,
+        shop,
+    )
+    found += [f"{shop}: tag {tag!r} is said to be on {said or 0} and is on {number or 0}" for tag, said, number in rows]
+    return found
