@@ -153,6 +153,7 @@ class Told:
                 assert ((audience, who) in self.inside) == expected, f"{who} was heard of in {name}"
                 await self._explain(audience, who, rule, members.get(who))
             await self._look_back(audience, len(members))
+            await self._look_ahead(audience, rule)
             tried = await self.stage.post("/audiences/preview", json={"rule": written(rule, self.ids)})
             assert tried.json()["size"] == len(members)
 
@@ -185,6 +186,13 @@ class Told:
         totals = await self.stage.db.pool.fetchrow(query, self.stage.shop, audience)
         assert totals is not None
         assert [int(total or 0) for total in totals] == [self.counted[audience, True], self.counted[audience, False]]
+
+    async def _look_ahead(self, audience: str, rule: Rule) -> None:
+        """Its size at the end of each of the next days, if nothing happens."""
+        answer = await self.stage.get(f"/audiences/{audience}/forecast", params={"days": 12})
+        for day in answer.json()["days"]:
+            end = micros(datetime.fromisoformat(day["until"])) - 1
+            assert day["size"] == sum(is_member(rule, customer, end) for customer in self.customers.values())
 
     async def _explain(self, audience: str, who: str, rule: Rule, member: dict[str, Any] | None) -> None:
         """What is told of one customer: since, until and why."""

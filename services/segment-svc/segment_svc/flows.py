@@ -58,20 +58,23 @@ async def _count(tx: Tx, noted: Sequence[tuple[str, str, int, bool]]) -> None:
         exits,
         LANES,
     )
-    members: Counter[tuple[str, str]] = Counter()
+    members, moves = Counter[tuple[str, str]](), Counter[tuple[str, str]]()
     for (shop, audience, _), came, went in zip(slots, entries, exits, strict=True):
         members[shop, audience] += came - went
-    keys = sorted(key for key, number in members.items() if number)
+        moves[shop, audience] += came + went
+    keys = sorted(moves)
     await tx.execute(
         """
-        INSERT INTO headcount (shop_id, audience_id, lane, members)
-        SELECT shop, audience, pg_backend_pid() % $4, members
-        FROM unnest($1::text[], $2::text[], $3::bigint[]) AS n (shop, audience, members)
-        ON CONFLICT (shop_id, audience_id, lane) DO UPDATE SET members = headcount.members + EXCLUDED.members
+        INSERT INTO headcount (shop_id, audience_id, lane, members, moves)
+        SELECT shop, audience, pg_backend_pid() % $5, members, moves
+        FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[]) AS n (shop, audience, members, moves)
+        ON CONFLICT (shop_id, audience_id, lane) DO UPDATE
+            SET members = headcount.members + EXCLUDED.members, moves = headcount.moves + EXCLUDED.moves
         """,
         [shop for shop, _ in keys],
         [audience for _, audience in keys],
         [members[key] for key in keys],
+        [moves[key] for key in keys],
         LANES,
     )
 

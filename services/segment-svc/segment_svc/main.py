@@ -45,7 +45,7 @@ service = Service(
     name="segment",
     title="Audiences that are right at every moment",
     migrations="segment_svc.migrations",
-    routers=[api.router, moves_api.router, customers_api.router, tags_api.router],
+    routers=[moves_api.router, api.router, customers_api.router, tags_api.router],
     consumes={
         TradeCreated: handlers.record_facts,
         TradePaid: handlers.record_facts,

@@ -7,7 +7,7 @@ from weakref import WeakKeyDictionary
 
 from huitou_chassis import Tx
 from huitou_chassis.db import Database
-from segment_svc.people import Person
+from segment_svc.people import Ints, Person
 
 if TYPE_CHECKING:
     from segment_svc.roster import Roster
@@ -30,11 +30,42 @@ class Known:
         return LEAST_WEIGHT + len(self.person.history.rows)
 
 
+@dataclass(frozen=True, slots=True)
+class Roll:
+    """Who is in an audience after so many moves: a sorted number for each."""
+
+    moves: int
+    numbers: Ints
+
+
+class Rolls:
+    """Those of the audiences that were asked for last, as many as have `bound` members together."""
+
+    def __init__(self, bound: int = BOUND) -> None:
+        self._bound = bound
+        self._weight = 0
+        self._known: OrderedDict[Key, Roll] = OrderedDict()
+
+    def recall(self, key: Key) -> Roll | None:
+        if key in self._known:
+            self._known.move_to_end(key)
+        return self._known.get(key)
+
+    def keep(self, key: Key, roll: Roll) -> None:
+        before = self._known.pop(key, None)
+        self._weight += len(roll.numbers) - (len(before.numbers) if before else 0)
+        self._known[key] = roll
+        while self._weight > self._bound:
+            _, dropped = self._known.popitem(last=False)
+            self._weight -= len(dropped.numbers)
+
+
 class Memory:
-    """Customers that were used last, as many as have `bound` events together; and each shop's roster."""
+    """Customers that were used last, as many as have `bound` events together; each shop's roster, audiences' rolls."""
 
     def __init__(self, bound: int = BOUND) -> None:
         self.rosters: dict[str, Roster] = {}
+        self.rolls = Rolls()
         self._bound = bound
         self._weight = 0
         self._known: OrderedDict[Key, Known] = OrderedDict()
