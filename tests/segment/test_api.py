@@ -120,25 +120,3 @@ async def test_a_customer_is_shown_with_attributes_tags_and_audiences(segment: S
 async def test_an_id_may_hold_a_slash(segment: Stage) -> None:
     await segment.put("/customers/a%2Fb/tags/x%2Fy")
     assert (await segment.get("/customers/a%2Fb")).json()["tags"] == ["x/y"]
-
-
-async def test_insight_holds_an_audience_against_the_shop(segment: Stage) -> None:
-    await segment.deliver(
-        make.customer("ada", gender="female"),
-        make.completed(customer="ada", trade="t1", amount=300, time=ago(days=1)),
-        make.completed(customer="bo", trade="t2", amount=100),
-        make.completed(customer="bo", trade="t3", amount=50),
-        make.refunded(customer="bo", trade="t3", amount=20),
-        make.page(customer="cy"),
-    )
-    found = (await segment.get("/audiences/new-customers/insight")).json()
-    assert found["size"] == 1
-    assert found["audience"] == {
-        "customers": 1,
-        "genders": {"female": 1, "male": 0, "unknown": 0},
-        "trading": 1,
-        "trades": 1,
-        "amount": 300,
-        "average_order_value": 300,
-    }
-    assert (found["shop"]["customers"], found["shop"]["genders"]["unknown"], found["shop"]["amount"]) == (3, 2, 430)

@@ -5,9 +5,8 @@ from typing import Any, Literal
 
 from huitou_chassis import UNCHANGING, Model, Page, Paged, Router, ShopId, Text, Time, Transaction
 from huitou_events import Id, micros, moment
-from segment_svc import audiences, insights, members, moves, previews, roster
+from segment_svc import audiences, members, moves, previews, roster
 from segment_svc.audiences import Audience
-from segment_svc.insights import Insight
 from segment_svc.members import Member
 from segment_svc.moves import Stay
 
@@ -144,39 +143,3 @@ async def get_member(audience: Id, customer: Id, shop: ShopId, tx: Transaction) 
         return MembershipOut(member=False, since=None, until=None, why=why)
     shown = _member(found)
     return MembershipOut(member=True, since=shown.since, until=shown.until, why=why)
-
-
-class GroupOut(Model):
-    """`customers` are those looked at, in a large group a random part of it; money is in the minor unit."""
-
-    customers: int
-    genders: dict[str, int]
-    trading: int
-    trades: int
-    amount: int
-    average_order_value: int | None
-
-
-class InsightOut(Model):
-    size: int
-    audience: GroupOut
-    shop: GroupOut
-
-
-def _group(found: Insight) -> GroupOut:
-    return GroupOut(
-        customers=found.customers,
-        genders=found.genders,
-        trading=found.trading,
-        trades=found.trades,
-        amount=found.amount,
-        average_order_value=found.average_order_value,
-    )
-
-
-@router.get("/audiences/{audience}/insight")
-async def insight(audience: Id, shop: ShopId, tx: Transaction) -> InsightOut:
-    found = await audiences.get(tx, shop, audience)
-    there = (await roster.read(tx, [shop]))[shop]
-    inside, everybody = await insights.of_members(tx, there, audience), await insights.of_everybody(tx, there)
-    return InsightOut(size=found.size, audience=_group(inside), shop=_group(everybody))

@@ -123,6 +123,12 @@ async def steps(
     return _stepped(bounds, {row[0]: (row[1], row[2]) for row in rows})
 
 
+async def latest(tx: Tx, shop: str, audience: str, zone: ZoneInfo, *, by: By, length: int) -> list[Step]:
+    """The steps of the last so many microseconds, up to now."""
+    most = length // HOUR + 2
+    return await steps(tx, shop, audience, zone, by=by, start=tx.us - length, until=tx.us + 1, limit=most)
+
+
 def _bounds(by: By, start: int, until: int, zone: ZoneInfo, limit: int) -> list[int]:
     """Where the steps begin, and the end of the last; the first is that which `start` lies in."""
     near = (step for step in _all(by, start, zone) if step[1] > start)

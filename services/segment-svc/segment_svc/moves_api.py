@@ -60,7 +60,7 @@ class StepOut(Model):
     size: int
 
 
-def _step(found: Step) -> StepOut:
+def step(found: Step) -> StepOut:
     return StepOut(
         from_=moment(found.start),
         until=moment(found.until),
@@ -89,7 +89,7 @@ async def flow(
     end = micros(until or tx.now)
     (start,) = page.key(int) or [micros(from_) if from_ else end - USUAL[by]]
     rows = await flows.steps(tx, shop, audience, zone, by=by, start=start, until=end, limit=page.limit + 1)
-    return page.answer(rows, key=lambda row: [row.until], item=_step)
+    return page.answer(rows, key=lambda row: [row.until], item=step)
 
 
 class DayOut(Model):
