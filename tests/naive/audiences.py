@@ -33,7 +33,10 @@ UNITS = {"m": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000}
 
 @dataclass(frozen=True)
 class Customer:
-    """All that a rule may look at: what happened, by call or by event, in a shop's time zone."""
+    """All that a rule may look at: what happened, by call or by event, in a shop's time zone.
+
+    The rule of a tag that is kept by one is among the audiences, as `#tag`.
+    """
 
     arrived: Sequence[Event[Any]]
     zone: ZoneInfo
@@ -81,7 +84,8 @@ def evaluate(rule: Rule, customer: Customer, t: int) -> bool:
     if "audience" in rule:
         return evaluate(customer.audiences[rule["audience"]], customer, t)
     if "tag" in rule:
-        return rule["tag"] in customer.tags
+        kept = customer.audiences.get(f"#{rule['tag']}")
+        return rule["tag"] in customer.tags if kept is None else evaluate(kept, customer, t)
     if "tier" in rule:
         return profile.tier(customer.events, t) in rule["tier"]
     if "attribute" in rule:

@@ -41,6 +41,7 @@ async def test_a_tag_is_defined_by_its_first_use_and_described_by_call(segment: 
     assert answer.status_code == 200
     assert answer.json() == body | {
         "tag": "vip",
+        "rule": None,
         "customers": 1,
         "state": "live",
         "created_at": "2026-11-02T04:00:00Z",
@@ -87,3 +88,16 @@ async def test_a_tag_that_an_audience_reads_cannot_end(segment: Stage) -> None:
     assert await members(segment, audience) == []
     await segment.delete(f"/audiences/{audience}")
     assert (await segment.delete("/tags/vip")).status_code == 204
+
+
+async def test_a_group_by_hand_is_an_audience_of_its_own_tag(segment: Stage) -> None:
+    body = {"name": "老客户群", "customers": ["ada", "bo"]}
+    made = (await segment.post("/groups", json=body)).json()
+    await segment.settle()
+    assert made["tag"] == "老客户群"
+    assert await members(segment, made["audience_id"]) == ["ada", "bo"]
+    await segment.delete("/customers/bo/tags/老客户群")
+    await segment.put("/customers/cy/tags/老客户群")
+    assert await members(segment, made["audience_id"]) == ["ada", "cy"]
+    answer = await segment.post("/groups", json=body)
+    assert (answer.status_code, answer.json()["type"]) == (409, "name-taken")

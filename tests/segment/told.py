@@ -84,11 +84,24 @@ class Told:
             assert not [key for key in self.inside if key[0] == self.ids[name]]
             del self.ids[name], self.rules[name]
 
+    async def keep(self, named: tuple[str, Rule]) -> None:
+        """A tag is kept by a rule from now on, or by another; one that people have put on is not given to a rule."""
+        name, rule = named
+        answer = await self.stage.put(f"/tags/{name}", json={"rule": written(rule, self.ids)})
+        assert answer.is_success or answer.json()["type"] == "put-by-hand", answer.text
+        if answer.is_success:
+            self.rules[f"#{name}"] = rule
+            for who, customer in self.customers.items():
+                self.customers[who] = replace(customer, audiences=self.rules)
+
     async def tag(self, given: tuple[str, str, bool]) -> None:
         """A tag put on or taken off."""
         who, name, on = given
         customer, at = self.customers[who], self.stage.clock.at
         answer = await (self.stage.put if on else self.stage.delete)(f"/customers/{who}/tags/{name}")
+        if f"#{name}" in self.rules:
+            assert answer.json()["type"] == "kept-by-rule"
+            return
         assert answer.is_success or (answer.status_code == 404 and not on), answer.text
         if answer.is_success:
             tags = customer.tags | {name} if on else customer.tags - {name}
@@ -142,6 +155,11 @@ class Told:
         await self.listen(traced=False)
         differences = await verify(self.stage.ctx, self.stage.shop, None)
         assert differences == [], differences
+        for name, rule in self.rules.items():
+            if name.startswith("#"):
+                tagged = [who for who, one in self.customers.items() if is_member(rule, one, self.stage.clock.at)]
+                found = (await self.stage.get(f"/tags/{name[1:]}/customers")).json()["items"]
+                assert [one["customer_id"] for one in found] == sorted(tagged), name
         for name, audience in self.ids.items():
             assert (await self.stage.get(f"/audiences/{audience}")).json()["state"] == "live"
             found = (await self.stage.get(f"/audiences/{audience}/members")).json()["items"]

@@ -8,7 +8,8 @@ from typing import Any
 from huitou_chassis import Conflict, Invalid, NotFound, Tx
 from segment_svc import roster, rules
 from segment_svc.nodes import Rule
-from segment_svc.rules import RuleError
+from segment_svc.roster import Roster
+from segment_svc.rules import Reads, RuleError
 
 COLUMNS = "audience_id, name, rule, state, recommended, created_us"
 
@@ -27,7 +28,7 @@ class Audience:
 
 
 async def listed(tx: Tx, shop: str, *, after: str, limit: int) -> list[Audience]:
-    """Audiences in the order of their ids, from the one after `after`."""
+    """Audiences in the order of their ids, from the one after `after`; without those of tags."""
     await roster.read(tx, [shop])
     rows = await tx.fetch(
         f"""
@@ -36,7 +37,7 @@ async def listed(tx: Tx, shop: str, *, after: str, limit: int) -> list[Audience]
             WHERE h.shop_id = a.shop_id AND h.audience_id = a.audience_id
         )
         FROM audience AS a
-        WHERE shop_id = $1 AND audience_id > $2 AND state <> 'ending'
+        WHERE shop_id = $1 AND audience_id > $2 AND audience_id NOT LIKE '#%' AND state <> 'ending'
         ORDER BY audience_id
         LIMIT $3
         """,
@@ -48,7 +49,7 @@ async def listed(tx: Tx, shop: str, *, after: str, limit: int) -> list[Audience]
 
 
 async def get(tx: Tx, shop: str, audience: str) -> Audience:
-    """The audience; NotFound if there is none."""
+    """The audience; NotFound if there is none, or it is that of a tag."""
     await roster.read(tx, [shop])
     row = await tx.fetchrow(
         f"""
@@ -62,7 +63,7 @@ async def get(tx: Tx, shop: str, audience: str) -> Audience:
         shop,
         audience,
     )
-    if row is None:
+    if row is None or rules.is_kept(audience):
         raise NotFound(f"no audience {audience!r}; GET /audiences lists them")
     return Audience(*row)
 
@@ -72,17 +73,7 @@ async def create(tx: Tx, shop: str, *, name: str, rule: Mapping[str, Any]) -> Au
     there = await roster.alter(tx, shop)
     compiled(rule, there.rules)
     audience = f"aud_{secrets.token_hex(8)}"
-    await tx.execute(
-        """
-        INSERT INTO audience (shop_id, audience_id, name, rule, state, reached, created_us)
-        VALUES ($1, $2, $3, $4, 'building', '', $5)
-        """,
-        shop,
-        audience,
-        name,
-        rule,
-        tx.us,
-    )
+    await _add(tx, shop, audience, name, rule)
     await roster.changed(tx, shop)
     return await get(tx, shop, audience)
 
@@ -94,9 +85,7 @@ async def alter(tx: Tx, shop: str, audience: str, *, name: str | None, rule: Map
     if name is not None:
         await tx.execute("UPDATE audience SET name = $3 WHERE shop_id = $1 AND audience_id = $2", shop, audience, name)
     if rule is not None and rule != before.rule:
-        _check_circle(audience, compiled(rule, there.rules), there.rules)
-        await tx.execute("UPDATE audience SET rule = $3 WHERE shop_id = $1 AND audience_id = $2", shop, audience, rule)
-        await rebuild(tx, shop, [audience, *around(audience, there.rules)])
+        await _change_rule(tx, there, audience, rule)
     return await get(tx, shop, audience)
 
 
@@ -104,10 +93,27 @@ async def end(tx: Tx, shop: str, audience: str) -> None:
     """No audience any more; its members are let go by builds. Conflict while another audience contains it."""
     there = await roster.alter(tx, shop)
     await _own(tx, shop, audience)
-    if users := around(audience, there.rules):
-        raise Conflict("in-use", f"audience {audience!r} is part of {', '.join(users)}; change these first")
-    await tx.execute("UPDATE audience SET state = 'ending' WHERE shop_id = $1 AND audience_id = $2", shop, audience)
-    await roster.changed(tx, shop)
+    await _end(tx, there, audience)
+
+
+async def keep(tx: Tx, there: Roster, tag: str, rule: Mapping[str, Any]) -> None:
+    """The tag is on those for whom the rule holds, found anew; who holds the roster alone may ask for it."""
+    audience = rules.kept(tag)
+    row = await tx.fetchrow(
+        "SELECT state, rule FROM audience WHERE shop_id = $1 AND audience_id = $2", there.shop, audience
+    )
+    if row is None:
+        await _add(tx, there.shop, audience, tag, rule)
+    elif row["state"] == "ending":
+        raise Conflict("ending", f"those who had tag {tag!r} by its rule before are being let go; try again")
+    if row is None or rule != row["rule"]:
+        await _change_rule(tx, there, audience, rule)
+
+
+async def release(tx: Tx, there: Roster, tag: str) -> None:
+    """No rule keeps the tag any more: it is on nobody. Conflict while the rule of an audience reads it."""
+    if rules.kept(tag) in there.rules:
+        await _end(tx, there, rules.kept(tag))
 
 
 async def rebuild(tx: Tx, shop: str, audiences: Sequence[str]) -> None:
@@ -142,8 +148,43 @@ def compiled(rule: Any, others: Mapping[str, Rule]) -> Rule:
 
 
 def around(audience: str, others: Mapping[str, Rule]) -> list[str]:
-    """The audiences that contain this one, directly or through others, sorted."""
-    return sorted(other for other, rule in others.items() if audience in rules.reads(rule).audiences)
+    """The audiences that contain this one, or read the tag whose it is, directly or through others, sorted."""
+    return sorted(other for other, rule in others.items() if audience in _inside(rules.reads(rule)))
+
+
+def _inside(read: Reads) -> frozenset[str]:
+    return read.audiences | {rules.kept(tag) for tag in read.tags}
+
+
+async def _add(tx: Tx, shop: str, audience: str, name: str, rule: Mapping[str, Any]) -> None:
+    await tx.execute(
+        """
+        INSERT INTO audience (shop_id, audience_id, name, rule, state, reached, created_us)
+        VALUES ($1, $2, $3, $4, 'building', '', $5)
+        """,
+        shop,
+        audience,
+        name,
+        rule,
+        tx.us,
+    )
+
+
+async def _change_rule(tx: Tx, there: Roster, audience: str, rule: Mapping[str, Any]) -> None:
+    _check_circle(audience, compiled(rule, there.rules), there.rules)
+    await tx.execute(
+        "UPDATE audience SET rule = $3 WHERE shop_id = $1 AND audience_id = $2", there.shop, audience, rule
+    )
+    await rebuild(tx, there.shop, [audience, *around(audience, there.rules)])
+
+
+async def _end(tx: Tx, there: Roster, audience: str) -> None:
+    if users := around(audience, there.rules):
+        raise Conflict("in-use", f"{audience!r} is part of {', '.join(users)}; change these first")
+    await tx.execute(
+        "UPDATE audience SET state = 'ending' WHERE shop_id = $1 AND audience_id = $2", there.shop, audience
+    )
+    await roster.changed(tx, there.shop)
 
 
 def _check_circle(audience: str, rule: Rule, others: Mapping[str, Rule]) -> None:

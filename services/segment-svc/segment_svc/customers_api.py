@@ -18,7 +18,7 @@ class PlaceOut(Model):
 
 
 class TagOn(Model):
-    """A tag that is on the customer: since when, whose key put it on, and how; null where that was not written down."""
+    """A tag that is on the customer: since when, by whose key (null: by a rule, or not written down), and how."""
 
     tag: str
     at: datetime

@@ -60,6 +60,8 @@ class Evaluation:
             if id(rule) not in self._composites:
                 self._composites[id(rule)] = (rule, self._composite(rule))
             return self._composites[id(rule)][1]
+        if isinstance(rule, Tagged) and rule.rule is not None:
+            return self.truth(rule.rule)
         if rule not in self._conditions:
             self._conditions[rule] = self._condition(rule)
         return self._conditions[rule]

@@ -67,8 +67,8 @@ def _node(rule: Rule, evaluation: Evaluation) -> Node:
             return {"not": _explained(inner, evaluation)}
         case InAudience(audience, there):
             return {"audience": audience} | ({"rule": _explained(there, evaluation)} if there is not None else {})
-        case Tagged(tag):
-            return {"tag": tag}
+        case Tagged(tag, there):
+            return {"tag": tag} | ({"rule": _explained(there, evaluation)} if there is not None else {})
         case InTier(tiers):
             return {"tier": sorted(tiers)}
         case Attribute(name, test):

@@ -115,9 +115,10 @@ class Attribute:
 
 @dataclass(frozen=True, slots=True)
 class Tagged:
-    """The customer has a tag."""
+    """The customer has a tag; `rule` is the rule by which the shop keeps it, if any, once `expand` has looked it up."""
 
     tag: str
+    rule: Rule | None = None
 
 
 @dataclass(frozen=True, slots=True)

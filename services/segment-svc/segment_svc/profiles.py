@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from huitou_chassis import NotFound, Tx
-from segment_svc import explain, histories, roster, tags
+from segment_svc import explain, histories, roster, rules, tags
 from segment_svc.conditions import FLAGS, MOMENTS, NUMBERS, TEXTS
 from segment_svc.nodes import Attribute, Known
 from segment_svc.tags import Put
@@ -32,5 +32,9 @@ async def get(tx: Tx, shop: str, customer: str) -> Profile:
         name: explain.why(Attribute(name, Known(True)), known.person, there.timezone, at).get("measured")
         for name in ATTRIBUTES
     }
-    members = sorted((audience, since) for audience, since in known.members.items() if audience in there.rules)
+    members = sorted(
+        (audience, since)
+        for audience, since in known.members.items()
+        if audience in there.rules and not rules.is_kept(audience)
+    )
     return Profile(attributes, await tags.of_customer(tx, shop, customer), members)

@@ -23,6 +23,7 @@ from segment_svc.nodes import (
 TRADE_FIGURES = frozenset({"trades", "amount", "average_order_value", "first_trade_at", "last_trade_at"})
 MOST_EXPANDED = 2_000
 LEVELS_EXPANDED = 128
+TAG = "#"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class Reads:
 
 
 def reads(rule: Rule) -> Reads:
-    """Everything that a rule reads, in its expanded audiences too."""
+    """Everything that a rule reads, in its expanded audiences and tags too."""
     match rule:
         case AllOf(rules) | AnyOf(rules):
             found = Reads()
@@ -57,8 +58,8 @@ def reads(rule: Rule) -> Reads:
             return reads(inner)
         case InAudience(audience, inner):
             return Reads(audiences=frozenset({audience})) | (reads(inner) if inner is not None else Reads())
-        case Tagged(tag):
-            return Reads(tags=frozenset({tag}))
+        case Tagged(tag, inner):
+            return Reads(tags=frozenset({tag})) | (reads(inner) if inner is not None else Reads())
         case InTier():
             return Reads(attributes=frozenset({"tier"}), tiers=True)
         case Attribute(name) if name in TRADE_FIGURES:
@@ -79,8 +80,21 @@ def _events(rule: Occurred) -> frozenset[str]:
     return events | later
 
 
+def kept(tag: str) -> str:
+    """The id of the audience of those who have a tag that a rule keeps: none that operators can give to one."""
+    return f"{TAG}{tag}"
+
+
+def is_kept(audience: str) -> bool:
+    """Whether the audience is that of a tag."""
+    return audience.startswith(TAG)
+
+
 def expand(rule: Rule, lookup: Mapping[str, Rule]) -> Rule:
-    """The rule with the rules of its audiences filled in; RuleError on an unknown one, a cycle or too large a whole."""
+    """The rule with the rules of its audiences, and of tags that rules keep, filled in.
+
+    RuleError on an unknown audience, a circle or too large a whole.
+    """
     return _Expansion(lookup).expand(rule, "rule", ()).rule
 
 
@@ -111,15 +125,22 @@ class _Expansion:
                 negated = self.expand(one, f"{path}.not", above)
                 return self._sized(Not(negated.rule), path, [negated])
             case InAudience(audience):
+                if is_kept(audience):
+                    fail(f"{path}.audience", f"no audience {audience!r}")
                 there = self._audience(audience, f"{path}.audience", above)
                 return self._sized(InAudience(audience, there.rule), path, [there])
+            case Tagged(tag) if kept(tag) in self.lookup:
+                there = self._audience(kept(tag), f"{path}.tag", above)
+                return self._sized(Tagged(tag, there.rule), path, [there])
+            case Tagged(tag):
+                return _Whole(Tagged(tag), 1, 1)
             case _:
                 return _Whole(rule, 1, 1)
 
     def _audience(self, audience: str, path: str, above: tuple[str, ...]) -> _Whole:
         if audience in above:
             circle = " -> ".join((*above[above.index(audience) :], audience))
-            fail(path, f"an audience cannot contain itself: {circle}")
+            fail(path, f"an audience cannot contain itself, nor a tag: {circle}")
         if audience not in self.lookup:
             fail(path, f"no audience {audience!r}")
         if audience not in self.done:

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from segment_svc.conditions import RuleError, attribute, event, fail, fields, text, texts
 from segment_svc.nodes import AllOf, AnyOf, InAudience, InTier, Not, Rule, Tagged
-from segment_svc.references import Reads, expand, reads
+from segment_svc.references import Reads, expand, is_kept, kept, reads
 
-__all__ = ["LEVELS", "MOST", "Reads", "RuleError", "expand", "parse", "reads"]
+__all__ = ["LEVELS", "MOST", "Reads", "RuleError", "expand", "is_kept", "kept", "parse", "reads"]
 
 LEVELS = 32
 MOST = 200

@@ -34,9 +34,9 @@ class TagJob:
 
 
 async def create(tx: Tx, shop: str, tag: str, found: Customers, *, present: bool, by: str) -> TagJob:
-    """The file is worked off from now on; Conflict for a tag that is ending."""
-    await roster.hold(tx, [shop])
-    await tag_definitions.check_open(tx, shop, tag)
+    """The file is worked off from now on; Conflict for a tag that is ending or that a rule keeps."""
+    there = (await roster.hold(tx, [shop]))[shop]
+    await tag_definitions.check_open(tx, there, tag)
     job = f"job_{secrets.token_hex(8)}"
     await tx.execute(
         """
@@ -95,7 +95,7 @@ async def advance(ctx: Context) -> bool:
 
 
 async def _work_off(tx: Tx, shop: str, job: str, number: int) -> None:
-    await roster.hold(tx, [shop])
+    there = (await roster.hold(tx, [shop]))[shop]
     ids: list[str] | None = await tx.fetchval(
         "DELETE FROM tag_job_part WHERE shop_id = $1 AND job_id = $2 AND number = $3 RETURNING customers",
         shop,
@@ -108,7 +108,7 @@ async def _work_off(tx: Tx, shop: str, job: str, number: int) -> None:
         "SELECT tag, present, put_by, created_us FROM tag_job WHERE shop_id = $1 AND job_id = $2", shop, job
     )
     tag, present, by, created = row
-    if not await tag_definitions.is_open(tx, shop, tag):
+    if not await tag_definitions.is_open(tx, there, tag):
         await _stop(tx, shop, job)
         return
     if present:
@@ -136,7 +136,7 @@ async def _stop(tx: Tx, shop: str, job: str) -> None:
 async def _let_go(tx: Tx, shop: str, tag: str) -> None:
     """The tag off the next customers who have it; after the last one nothing is left of it."""
     await roster.hold(tx, [shop])
-    rows = await tags.listed(tx, shop, tag, after="", limit=PART)
+    rows = await tags.by_hand(tx, shop, tag, after="", limit=PART)
     if rows:
         await tags.take_off(tx, shop, tag, [row.customer for row in rows])
     else:

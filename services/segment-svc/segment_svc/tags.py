@@ -5,17 +5,17 @@ from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 from huitou_chassis import NotFound, Tx
-from segment_svc import customers, histories, roster, tag_definitions, walks
+from segment_svc import customers, histories, roster, rules, tag_definitions, walks
 from segment_svc.customers import Customer
 from segment_svc.roster import Roster
 from segment_svc.walks import Cause, Walk
 
-How: TypeAlias = Literal["hand", "bulk", "file"]
+How: TypeAlias = Literal["hand", "bulk", "file", "rule"]
 
 
 @dataclass(frozen=True)
 class Put:
-    """A tag on a customer: since when (microseconds), by whose key and how; None where nobody wrote it down."""
+    """A tag on a customer: since when (microseconds), by whose key and how; None where nobody wrote it down, or has."""
 
     customer: str
     tag: str
@@ -30,7 +30,7 @@ async def put(tx: Tx, shop: str, tag: str, ids: Sequence[str], *, by: str, how: 
     Who was erased since `asked` (microseconds) is left out.
     """
     there = (await roster.hold(tx, [shop]))[shop]
-    await tag_definitions.check_open(tx, shop, tag)
+    await tag_definitions.check_open(tx, there, tag)
     locked = await _locked(tx, shop, ids, add=True)
     wanted = [one for one in locked if asked is None or one.erased is None or one.erased < asked]
     changed = [customer for customer in wanted if tag not in customer.person.tags]
@@ -59,8 +59,8 @@ async def take(tx: Tx, shop: str, tag: str, customer: str) -> None:
 
 async def take_many(tx: Tx, shop: str, tag: str, ids: Sequence[str]) -> int:
     """Takes the tag off those of the customers who have it; returns how many these were."""
-    await roster.hold(tx, [shop])
-    await tag_definitions.check_open(tx, shop, tag)
+    there = (await roster.hold(tx, [shop]))[shop]
+    await tag_definitions.check_open(tx, there, tag)
     return await take_off(tx, shop, tag, ids)
 
 
@@ -83,7 +83,14 @@ async def take_off(tx: Tx, shop: str, tag: str, ids: Sequence[str]) -> int:
 async def of_customer(tx: Tx, shop: str, customer: str) -> list[Put]:
     """The customer's tags, in their order."""
     rows = await tx.fetch(
-        "SELECT customer_id, tag, at, put_by, how FROM tag WHERE shop_id = $1 AND customer_id = $2 ORDER BY tag",
+        """
+        SELECT customer_id, tag, at, put_by, how FROM tag WHERE shop_id = $1 AND customer_id = $2
+        UNION ALL
+        SELECT m.customer_id, a.name, m.since_us, NULL, 'rule'
+        FROM member AS m JOIN audience AS a USING (shop_id, audience_id)
+        WHERE m.shop_id = $1 AND m.customer_id = $2 AND m.audience_id LIKE '#%' AND a.state <> 'ending'
+        ORDER BY tag
+        """,
         shop,
         customer,
     )
@@ -92,6 +99,27 @@ async def of_customer(tx: Tx, shop: str, customer: str) -> list[Put]:
 
 async def listed(tx: Tx, shop: str, tag: str, *, after: str, limit: int) -> list[Put]:
     """Who has the tag, in the order of their ids, from the one after `after`."""
+    there = (await roster.read(tx, [shop]))[shop]
+    audience = rules.kept(tag)
+    if audience in there.rules:
+        rows = await tx.fetch(
+            """
+            SELECT customer_id, since_us FROM member
+            WHERE shop_id = $1 AND audience_id = $2 AND customer_id > $3
+            ORDER BY customer_id
+            LIMIT $4
+            """,
+            shop,
+            audience,
+            after,
+            limit,
+        )
+        return [Put(row[0], tag, row[1], None, "rule") for row in rows]
+    return await by_hand(tx, shop, tag, after=after, limit=limit)
+
+
+async def by_hand(tx: Tx, shop: str, tag: str, *, after: str, limit: int) -> list[Put]:
+    """The same of a tag that no rule keeps."""
     rows = await tx.fetch(
         """
         SELECT customer_id, tag, at, put_by, how FROM tag

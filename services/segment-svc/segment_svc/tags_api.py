@@ -2,7 +2,7 @@
 
 import asyncio
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import Request, Response
 from pydantic import Field, StringConstraints
@@ -22,7 +22,7 @@ from huitou_chassis import (
     takes_file,
 )
 from huitou_events import Id, moment
-from segment_svc import tag_definitions, tag_files, tag_jobs, tags
+from segment_svc import groups, tag_definitions, tag_files, tag_jobs, tags
 from segment_svc.tag_definitions import Definition
 from segment_svc.tag_jobs import State, TagJob
 from segment_svc.tags import How, Put
@@ -123,7 +123,7 @@ async def get_job(job: Id, shop: ShopId, tx: Transaction) -> TagJobOut:
 
 
 class PutOut(Model):
-    """A customer with the tag: since when, whose key put it on, and how; null where that was not written down."""
+    """A customer with the tag: since when, by whose key (null: by a rule, or not written down), and how."""
 
     customer_id: str
     at: datetime
@@ -144,21 +144,24 @@ async def list_customers(tag: Text, shop: ShopId, page: Page, tx: Transaction) -
 
 
 class TagIn(Model):
-    """What is left out is empty from now on."""
+    """What is left out is empty from now on; with a rule the tag is on those for whom it holds, at every moment."""
 
     description: LongText | None = None
     colour: Annotated[str, StringConstraints(pattern="^#[0-9a-fA-F]{6}$")] | None = None
+    rule: dict[str, Any] | None = None
 
 
 class TagOut(Model):
-    """`customers` counts who has it. A tag in the state `ending` is being taken off everybody."""
+    """`customers` counts who has it; while a tag with a rule is `building` there may be more. One that is `ending` is
+    being taken off everybody."""
 
     tag: str
     description: str | None
     colour: str | None
     created_at: datetime
+    rule: dict[str, Any] | None
     customers: int
-    state: Literal["live", "ending"]
+    state: Literal["live", "building", "ending"]
 
 
 def _tag(found: Definition) -> TagOut:
@@ -167,8 +170,9 @@ def _tag(found: Definition) -> TagOut:
         description=found.description,
         colour=found.colour,
         created_at=moment(found.created),
+        rule=None if found.rule is None else dict(found.rule),
         customers=found.customers,
-        state="ending" if found.ending else "live",
+        state="ending" if found.ending else "building" if found.building else "live",
     )
 
 
@@ -186,10 +190,34 @@ async def get(tag: Text, shop: ShopId, tx: Transaction) -> TagOut:
 
 @router.put("/tags/{tag:path}")
 async def define(tag: Text, body: TagIn, shop: ShopId, tx: Transaction) -> TagOut:
-    return _tag(await tag_definitions.define(tx, shop, tag, description=body.description, colour=body.colour))
+    found = await tag_definitions.define(
+        tx, shop, tag, description=body.description, colour=body.colour, rule=body.rule
+    )
+    return _tag(found)
 
 
 @router.delete("/tags/{tag:path}", status_code=204)
 async def end(tag: Text, shop: ShopId, tx: Transaction) -> None:
     """The tag is taken off everybody and is no more; 409 while the rule of an audience reads it."""
     await tag_definitions.end(tx, shop, tag)
+
+
+class GroupIn(Model):
+    """More customers come to it, and go, by its tag."""
+
+    name: Text
+    customers: Annotated[list[Id], Field(max_length=MOST_AT_ONCE)] = Field(default_factory=list)
+
+
+class GroupOut(Model):
+    """The group's audience, which reads the group's tag."""
+
+    audience_id: str
+    tag: str
+
+
+@router.post("/groups", status_code=201)
+async def create_group(body: GroupIn, shop: ShopId, tx: Transaction, caller: Caller) -> GroupOut:
+    """A group by hand: these customers have the tag of its name from now on, and its audience is of who has it."""
+    made = await groups.create(tx, shop, name=body.name, ids=body.customers, by=caller.name)
+    return GroupOut(audience_id=made.id, tag=body.name)

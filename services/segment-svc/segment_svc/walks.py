@@ -13,7 +13,7 @@ import numpy as np
 
 from huitou_chassis import Tx
 from huitou_events import AudienceEntered, AudienceLeft, Event, moment
-from segment_svc import customers, members, moves
+from segment_svc import customers, members, moves, rules
 from segment_svc.customers import Customer
 from segment_svc.evaluate import evaluate
 from segment_svc.moves import Move, Way
@@ -171,8 +171,11 @@ def _settled(walk: Walk, reached: Mapping[tuple[str, str], str]) -> list[Move]:
 
 
 def _say(tx: Tx, walk: Walk, moves: Sequence[Move]) -> None:
+    """Of tags nothing is said: their audiences are the shop's own affair."""
     customer = walk.customer
     for move in moves:
+        if rules.is_kept(move.audience):
+            continue
         fact: AudienceEntered | AudienceLeft
         if move.entered:
             fact = AudienceEntered(
