@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeAlias
 from zoneinfo import ZoneInfo
 
 from huitou_events import Event
-from tests.naive import profile
+from tests.naive import birthdays, profile
 from tests.naive.facts import (
     CLOSED,
     COMPLETED,
@@ -88,6 +88,11 @@ def evaluate(rule: Rule, customer: Customer, t: int) -> bool:
         return rule["tag"] in customer.tags if kept is None else evaluate(kept, customer, t)
     if "tier" in rule:
         return profile.tier(customer.events, t) in rule["tier"]
+    if "birthday" in rule:
+        near = rule["birthday"]
+        born = profile.said("birthday", customer.events, t)
+        within = duration(near["within_next"])
+        return birthdays.near(born, customer.zone, t, within=within, calendar=near.get("calendar", "solar"))
     if "attribute" in rule:
         return compares(rule, attribute(rule["attribute"], customer, t))
     return happened(rule, customer, t)

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from hypothesis import strategies as st
 
 from tests.naive.audiences import Rule, duration
+from tests.naive.birthdays import CALENDARS
 from tests.naive.random_cases import (
     ANCHORS,
     BEHAVIOUR_TYPES,
@@ -35,7 +36,7 @@ FLAGS = ["has_phone", "sms_consent", "member", "fan"]
 
 def rules(anchor: datetime, *, audiences: Sequence[str] = ()) -> st.SearchStrategy[Rule]:
     """Rules of every kind of node, a few levels deep."""
-    leaves = [happenings(), happenings(), attributes(anchor), tagged(), in_tier()]
+    leaves = [happenings(), happenings(), attributes(anchor), tagged(), in_tier(), birthdays()]
     if audiences:
         leaves.append(st.sampled_from(audiences).map(lambda name: {"audience": name}))
     return st.recursive(
@@ -51,6 +52,14 @@ def rules(anchor: datetime, *, audiences: Sequence[str] = ()) -> st.SearchStrate
 
 def tagged() -> st.SearchStrategy[Rule]:
     return st.sampled_from(TAGS).map(lambda tag: {"tag": tag})
+
+
+def birthdays() -> st.SearchStrategy[Rule]:
+    calendars: st.SearchStrategy[Rule] = st.one_of(
+        st.just({}), st.sampled_from(CALENDARS).map(lambda calendar: {"calendar": calendar})
+    )
+    windows = st.sampled_from([*WINDOWS, "0d", "350d", "366d"])
+    return st.tuples(windows, calendars).map(lambda pair: {"birthday": {"within_next": pair[0], **pair[1]}})
 
 
 def in_tier() -> st.SearchStrategy[Rule]:

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from huitou_events import micros
 from segment_svc.nodes import BEHAVIOURS, REFUND, TRADES
 from segment_svc.people import Change, Line, Occurrence
+from tests.naive.birthdays import CALENDARS
 from tests.segment.interpreter import Customer
 
 Node: TypeAlias = dict[str, object]
@@ -15,7 +16,7 @@ DAY = 86_400_000_000
 NOW = micros(datetime(2026, 3, 10, 12, tzinfo=UTC))
 EARLY, MIDDLE, LATE = "2026-02-10T12:00:00Z", "2026-02-20T12:00:00Z", "2026-03-01T12:00:00Z"
 TEXTS = {"gender": ["female", "male", "unknown", None], "city": ["杭州", "上海", None], "tier": ["vip", "base", None]}
-BIRTHDAYS = ["2000-02-29", "1990-03-12", "2008-03-08", "--03-11", None, "2030-01-01", "1996-11-01"]
+BIRTHDAYS = ["2000-02-29", "1990-03-12", "2008-03-08", "--03-11", None, "2030-01-01", "1996-11-01", "1990-03-30"]
 
 
 def customer(rng: random.Random, zone: ZoneInfo) -> Customer:
@@ -76,7 +77,8 @@ def rule(rng: random.Random, depth: int = 2) -> Node:
 
 
 def mark(rng: random.Random) -> Node:
-    marks: list[Node] = [{"tag": "a"}, {"tier": ["vip"]}, {"tier": ["base", "none"]}]
+    near = {"within_next": rng.choice(["0d", "36h", "7d", "30d", "366d"]), "calendar": rng.choice(CALENDARS)}
+    marks: list[Node] = [{"tag": "a"}, {"tier": ["vip"]}, {"tier": ["base", "none"]}, {"birthday": near}]
     return rng.choice(marks)
 
 

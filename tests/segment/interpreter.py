@@ -13,6 +13,7 @@ from segment_svc.nodes import (
     AllOf,
     AnyOf,
     Attribute,
+    Birthday,
     Bounds,
     InAudience,
     InTier,
@@ -27,6 +28,7 @@ from segment_svc.nodes import (
     Test,
 )
 from segment_svc.people import Change, Line, Occurrence
+from tests.naive import birthdays as naive
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SINCE_2010 = (datetime(2010, 1, 1, tzinfo=UTC) - EPOCH) // timedelta(microseconds=1)
@@ -58,6 +60,9 @@ def holds(rule: Rule, customer: Customer, t: int) -> bool:
             return tag in customer.tags
         case InTier(tiers):
             return attribute(customer, "tier", t) in tiers
+        case Birthday(within, calendar):
+            born = in_force(customer, "birthday", t)
+            return naive.near(born, customer.zone, t, within=within, calendar=calendar)
         case Attribute(name, test):
             return passes(attribute(customer, name, t), test)
         case Occurred():
@@ -267,6 +272,11 @@ def moments(rule: Rule, customer: Customer) -> set[int]:
             return moments(one, customer) if one else facts
         case Occurred(window=Aged(oldest, newest)):
             return facts | {at + age for at in facts for age in (oldest, newest)}
+        case Birthday(within, calendar):
+            said = [change.value for change in customer.changes if change.name == "birthday"]
+            return facts.union(
+                *(naive.edges(born, customer.zone, max(facts), within=within, calendar=calendar) for born in said)
+            )
         case Attribute("age"):
             return facts | set(birthdays(customer))
         case _:

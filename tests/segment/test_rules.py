@@ -125,6 +125,13 @@ def test_a_moment_is_read_with_its_offset() -> None:
         ({"tag": "a", "is": True}, "rule.is"),
         ({"tier": "vip"}, "rule.tier"),
         ({"audience": ["a"]}, "rule.audience"),
+        ({"birthday": "7d"}, "rule.birthday"),
+        ({"birthday": {}}, "rule.birthday"),
+        ({"birthday": {"within_next": 7}}, "rule.birthday.within_next"),
+        ({"birthday": {"within_next": "367d"}}, "rule.birthday.within_next"),
+        ({"birthday": {"within_next": "7d", "calendar": "hebrew"}}, "rule.birthday.calendar"),
+        ({"birthday": {"within_next": "7d", "within": "7d"}}, "rule.birthday.within"),
+        ({"birthday": {"within_next": "7d"}, "known": True}, "rule.known"),
     ],
 )
 def test_what_is_wrong_is_told_with_its_place(rule: object, path: str) -> None:
@@ -134,7 +141,6 @@ def test_what_is_wrong_is_told_with_its_place(rule: object, path: str) -> None:
 @pytest.mark.parametrize(
     "rule",
     [
-        {"birthday": {"within_next": "7d", "calendar": "solar"}},
         {"rfm": {"recency": [4, 5]}},
         {"attribute": "consumption_level", "at_least": 3},
         {"attribute": "loyalty_level", "at_least": 3},

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import lru_cache
-from zoneinfo import ZoneInfo
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from segment_svc.calendar import birthday, local_days, midnight
+from segment_svc.birthdays import midnights, near, turning
+from segment_svc.calendar import local_days
+from segment_svc.columns import spread
 from segment_svc.conditions import FLAGS
-from segment_svc.nodes import Bounds, Is, Known, OneOf, Test
+from segment_svc.nodes import Birthday, Bounds, Is, Known, OneOf, Test
 from segment_svc.people import CODES, NEVER, UNKNOWN, Bools, Ints
 from segment_svc.spells import EARLIEST, Truth, lasting, opposite, simplest
 from segment_svc.steps import Spans, summed, within
 from segment_svc.view import View
+
+OLDEST = 200
+"""Years; nobody is that old."""
 
 
 def attribute(view: View, name: str, test: Test) -> Truth:
@@ -66,28 +69,22 @@ def _age(view: View, test: Test) -> Truth:
         return opposite(_age(view, Known(True)), view.at)
     who, start, end, born = view.valid("birthday")
     rows = np.flatnonzero((born > 0) & (end > view.at[who]))
-    if not len(rows):
-        return lasting(np.zeros(view.people.size, np.bool_))
     days, which = np.unique(born[rows], return_inverse=True)
-    found = np.array([_ages(day, test, view.people.zone) for day in days.tolist()], np.int64)
-    # One part for each range of ages that passes.
-    parts = [
-        Spans(who[rows], np.maximum(start[rows], since[which]), np.minimum(end[rows], until[which]))
-        for since, until in found.reshape(len(days), -1, 2).transpose(1, 2, 0)
-    ]
-    if not parts:
+    zone = view.people.zone
+    parts = []
+    for low, high in _ranges(test):
+        since = midnights(turning(days, low), zone)
+        until = np.full(len(days), NEVER) if high is None else midnights(turning(days, high + 1), zone)
+        parts.append(Spans(who[rows], np.maximum(start[rows], since[which]), np.minimum(end[rows], until[which])))
+    return _during(view, parts)
+
+
+def _during(view: View, parts: Sequence[Spans]) -> Truth:
+    """When at least one of the spans holds."""
+    if not any(len(part.who) for part in parts):
         return lasting(np.zeros(view.people.size, np.bool_))
     spans = Spans(*(np.concatenate([part[column] for part in parts]) for column in range(3)))
     return simplest(summed(view.at, lambda count: count > 0, spans))
-
-
-@lru_cache(maxsize=65_536)
-def _ages(born: int, test: Test, zone: ZoneInfo) -> tuple[tuple[int, int], ...]:
-    """From when to when someone born on a day (ordinal) has an age that passes, in microseconds since 1970."""
-    spans = []
-    for low, high in _ranges(test):
-        spans.append((_turns(born, low, zone), NEVER if high is None else _turns(born, high + 1, zone)))
-    return tuple(spans)
 
 
 def _ranges(test: Test) -> Iterator[tuple[int, int | None]]:
@@ -101,9 +98,20 @@ def _ranges(test: Test) -> Iterator[tuple[int, int | None]]:
             yield 0, None
 
 
-def _turns(born: int, years: int, zone: ZoneInfo) -> int:
-    day = birthday(born, years)
-    return NEVER if day is None else midnight(day, zone)
+def celebrating(view: View, rule: Birthday) -> Truth:
+    """When the next birthday is near, or today."""
+    who, start, end, born = view.valid("birthday")
+    rows = np.flatnonzero((born != UNKNOWN) & (end > view.at[who]))
+    # Whose birthday is whose, and from which year on one looks ahead.
+    years = view.at[who[rows]].astype("datetime64[us]").astype("datetime64[Y]").astype(np.int64) + 1970
+    pairs, which = np.unique(np.stack((born[rows], years)), axis=1, return_inverse=True)
+    found = [near(day, rule, view.people.zone, year) for day, year in pairs.T.tolist()]
+    number = np.array([len(spans) for spans in found], np.int64)
+    flat = np.array([span for spans in found for span in spans], np.int64).reshape(-1, 2)
+    owner, place = spread((np.cumsum(number) - number)[which], number[which])
+    since, until = np.maximum(start[rows][owner], flat[place, 0]), np.minimum(end[rows][owner], flat[place, 1])
+    live = until > since
+    return _during(view, [Spans(who[rows][owner][live], since[live], until[live])])
 
 
 def standing(view: View, name: str, person: int) -> int:
@@ -118,5 +126,7 @@ def age(view: View, person: int) -> int | None:
     born = standing(view, "birthday", person)
     if born <= 0:
         return None
-    today = int(local_days(view.at[person : person + 1], view.people.zone)[0])
-    return max((years for years in range(200) if (birthday(born, years) or NEVER) <= today), default=None)
+    today = local_days(view.at[person : person + 1], view.people.zone)
+    birthdays = turning(np.full(OLDEST, born), np.arange(OLDEST))
+    lived = int((birthdays <= today).sum())
+    return lived - 1 if lived else None

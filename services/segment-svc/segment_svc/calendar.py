@@ -38,17 +38,6 @@ def midnight(day: int, zone: ZoneInfo) -> int:
     return micros(datetime.combine(date.fromordinal(day), datetime.min.time(), zone))
 
 
-def birthday(born: int, years: int) -> int | None:
-    """The day (proleptic ordinal) on which someone turns so old; None after the calendar's end."""
-    day = date.fromordinal(born)
-    if day.year + years > 9999:
-        return None
-    try:
-        return day.replace(year=day.year + years).toordinal()
-    except ValueError:
-        return date(day.year + years, 3, 1).toordinal()
-
-
 @lru_cache(maxsize=4096)
 def _offsets(zone: ZoneInfo, year: int) -> tuple[tuple[int, int], ...]:
     """From which moment on which offset from UTC is in force in a year (UTC), both in microseconds.

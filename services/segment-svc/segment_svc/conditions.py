@@ -15,6 +15,7 @@ from segment_svc.nodes import (
     MEASURES,
     Aged,
     Attribute,
+    Birthday,
     Bounds,
     Is,
     Known,
@@ -33,7 +34,9 @@ NOT_YET = ("consumption_level", "loyalty_level")
 GENDERS = frozenset({"female", "male", "unknown"})
 OPERATORS = ("in", "at_least", "at_most", "between", "known", "is")
 WINDOWS = ("within", "between", "since")
+CALENDARS = ("solar", "lunar")
 LONGEST_TEXT = 256
+LONGEST_BEFORE_BIRTHDAY = duration("366d")
 _MOMENT: TypeAdapter[Moment] = TypeAdapter(Moment)
 
 
@@ -73,6 +76,22 @@ def event(value: dict[str, object], path: str) -> Occurred:
         categories=texts(value["category"], f"{path}.category") if "category" in value else None,
         unless_later=_unless_later(value, path),
     )
+
+
+def birthday(value: dict[str, object], path: str) -> Birthday:
+    """A condition on the customer's next birthday."""
+    fields(value, path, "birthday")
+    near, at = value["birthday"], f"{path}.birthday"
+    if not isinstance(near, dict) or "within_next" not in near:
+        fail(at, 'an object is expected, for example {"within_next": "7d", "calendar": "lunar"}')
+    fields(near, at, "within_next", "calendar")
+    within = _duration(near["within_next"], f"{at}.within_next")
+    if within > LONGEST_BEFORE_BIRTHDAY:
+        fail(f"{at}.within_next", "at most 366d: there is a birthday every year")
+    calendar = text(near.get("calendar", "solar"), f"{at}.calendar")
+    if calendar not in CALENDARS:
+        fail(f"{at}.calendar", f"one of {', '.join(CALENDARS)} is expected")
+    return Birthday(within, calendar)
 
 
 def fail(path: str, message: str) -> NoReturn:

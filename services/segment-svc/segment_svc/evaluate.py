@@ -8,13 +8,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from segment_svc.attributes import attribute
+from segment_svc.attributes import attribute, celebrating
 from segment_svc.counts import counted
 from segment_svc.figures import COMPLETED, FIGURES, figure
 from segment_svc.nodes import (
     AllOf,
     AnyOf,
     Attribute,
+    Birthday,
     Bounds,
     Condition,
     InAudience,
@@ -79,7 +80,7 @@ class Evaluation:
         truths = [self.truth(one) for one in rule.rules]
         return (every if isinstance(rule, AllOf) else some)(truths, self.view.at)
 
-    def _condition(self, rule: Occurred | Attribute | Tagged | InTier) -> Truth:
+    def _condition(self, rule: Occurred | Attribute | Tagged | InTier | Birthday) -> Truth:
         view = self.view
         match rule:
             case Occurred():
@@ -90,6 +91,8 @@ class Evaluation:
                 return self.truth(replace(COMPLETED, bounds=bounds))
             case Attribute(name, test):
                 return figure(view, name, test) if name in FIGURES else attribute(view, name, test)
+            case Birthday():
+                return celebrating(view, rule)
             case InTier(tiers):
                 return attribute(view, "tier", OneOf(tiers))
             case Tagged(tag):

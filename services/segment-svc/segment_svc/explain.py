@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from huitou_events import moment
+from segment_svc import birthdays
 from segment_svc.attributes import age, standing
 from segment_svc.conditions import FLAGS
 from segment_svc.evaluate import Evaluation
@@ -17,6 +18,7 @@ from segment_svc.nodes import (
     AllOf,
     AnyOf,
     Attribute,
+    Birthday,
     Bounds,
     InAudience,
     InTier,
@@ -51,7 +53,7 @@ def _explained(rule: Rule, evaluation: Evaluation) -> Node:
     value, until = outcome(evaluation.truth(rule), evaluation.view.at)
     node = _node(rule, evaluation)
     node["value"] = bool(value[0])
-    if isinstance(rule, Occurred | Attribute | InTier):
+    if isinstance(rule, Occurred | Attribute | InTier | Birthday):
         node["measured"] = _measured(rule, evaluation.view)
     node["until"] = _written(int(until[0]))
     return node
@@ -71,6 +73,8 @@ def _node(rule: Rule, evaluation: Evaluation) -> Node:
             return {"tag": tag} | ({"rule": _explained(there, evaluation)} if there is not None else {})
         case InTier(tiers):
             return {"tier": sorted(tiers)}
+        case Birthday(within, calendar):
+            return {"birthday": {"within_next": _duration(within), "calendar": calendar}}
         case Attribute(name, test):
             return {"attribute": name} | _tested(name, test)
         case Occurred():
@@ -122,10 +126,13 @@ def _duration(span: int) -> str:
     return f"{span // size}{unit}"
 
 
-def _measured(rule: Occurred | Attribute | InTier, view: View) -> object:
+def _measured(rule: Occurred | Attribute | InTier | Birthday, view: View) -> object:
     match rule:
         case Occurred():
             return int(present(measured(view, rule), view.at)[0])
+        case Birthday(_, calendar):
+            there = birthdays.following(standing(view, "birthday", 0), calendar, int(view.at[0]), view.people.zone)
+            return None if there is None else there.isoformat()
         case InTier():
             return _text(view, "tier")
         case Attribute(name):

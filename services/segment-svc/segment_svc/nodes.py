@@ -137,6 +137,14 @@ class InAudience:
 
 
 @dataclass(frozen=True, slots=True)
+class Birthday:
+    """The customer's next birthday by a calendar begins within so many microseconds, or is today."""
+
+    within: int
+    calendar: str = "solar"
+
+
+@dataclass(frozen=True, slots=True)
 class Occurred:
     """A measure of the customer's events within a window lies within bounds."""
 
@@ -149,5 +157,5 @@ class Occurred:
     unless_later: frozenset[str] | None = None
 
 
-Condition: TypeAlias = Attribute | Tagged | InTier | InAudience | Occurred
+Condition: TypeAlias = Attribute | Tagged | InTier | InAudience | Birthday | Occurred
 Rule: TypeAlias = AllOf | AnyOf | Not | Condition

@@ -192,8 +192,10 @@ def _value(name: str, value: str | int | bool | None) -> int:
         return int(value)
     if name != "birthday":
         return CODES[value]
-    # A birthday is the number of its day; one without a year is negative, and tells no age.
-    return NONE if value.startswith("-") else date.fromisoformat(value).toordinal()
+    # The number of its day; one without a year is minus month * 100 + day, and tells no age.
+    if value.startswith("-"):
+        return -(int(value[2:4]) * 100 + int(value[5:7]))
+    return date.fromisoformat(value).toordinal()
 
 
 class Events(NamedTuple):

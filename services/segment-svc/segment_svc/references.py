@@ -12,6 +12,7 @@ from segment_svc.nodes import (
     AllOf,
     AnyOf,
     Attribute,
+    Birthday,
     InAudience,
     InTier,
     Not,
@@ -66,6 +67,8 @@ def reads(rule: Rule) -> Reads:
             return Reads(events=frozenset({"trade.completed", REFUND}))
         case Attribute(name):
             return Reads(attributes=frozenset({"birthday" if name == "age" else name}))
+        case Birthday():
+            return Reads(attributes=frozenset({"birthday"}))
         case Occurred():
             return Reads(events=_events(rule))
 

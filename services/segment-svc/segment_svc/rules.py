@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from segment_svc.conditions import RuleError, attribute, event, fail, fields, text, texts
+from segment_svc.conditions import RuleError, attribute, birthday, event, fail, fields, text, texts
 from segment_svc.nodes import AllOf, AnyOf, InAudience, InTier, Not, Rule, Tagged
 from segment_svc.references import Reads, expand, is_kept, kept, reads
 
@@ -12,7 +12,7 @@ __all__ = ["LEVELS", "MOST", "Reads", "RuleError", "expand", "is_kept", "kept", 
 
 LEVELS = 32
 MOST = 200
-NOT_YET = ("birthday", "rfm")
+NOT_YET = ("rfm",)
 
 
 class Budget:
@@ -89,4 +89,5 @@ CONDITIONS: dict[str, Callable[[dict[str, object], str], Rule]] = {
     "audience": _audience,
     "tier": _tier,
     "event": event,
+    "birthday": birthday,
 }
