@@ -64,8 +64,11 @@ async def fill(tx: Tx, customers: Iterable[Customer], news: Mapping[Key, Sequenc
         await load(tx, to_load)
 
 
-async def view(tx: Tx, keys: Sequence[Key]) -> list[Customer]:
-    """The customers as they are, not locked, with their people and memberships, in the order of their keys."""
+async def view(tx: Tx, keys: Sequence[Key], *, keep: bool = True) -> list[Customer]:
+    """The customers as they are, not locked, with their people and memberships, in the order of their keys.
+
+    Who looks at a great many of them once does not `keep` them in mind, where others would have to make room.
+    """
     remembered = memory.of(tx)
     found = await customers.read(tx, keys)
     to_load = []
@@ -77,6 +80,7 @@ async def view(tx: Tx, keys: Sequence[Key]) -> list[Customer]:
             customer.person, customer.members = known.person, known.members
     if to_load:
         await load(tx, to_load)
+    if to_load and keep:
         # What was loaded belongs to the version only if nobody wrote in between.
         after = {customer.key: customer.version for customer in await customers.read(tx, keys)}
         for customer in to_load:

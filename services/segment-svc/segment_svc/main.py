@@ -39,13 +39,32 @@ from huitou_events import (
     TradePaid,
     TradeRefunded,
 )
-from segment_svc import api, builds, customers_api, due, handlers, insights_api, moves_api, tag_jobs, tags_api, verify
+from segment_svc import (
+    api,
+    builds,
+    customers_api,
+    due,
+    exports_api,
+    handlers,
+    insights_api,
+    moves_api,
+    tag_jobs,
+    tags_api,
+    verify,
+)
 
 service = Service(
     name="segment",
     title="Audiences that are right at every moment",
     migrations="segment_svc.migrations",
-    routers=[moves_api.router, insights_api.router, api.router, customers_api.router, tags_api.router],
+    routers=[
+        moves_api.router,
+        insights_api.router,
+        exports_api.router,
+        api.router,
+        customers_api.router,
+        tags_api.router,
+    ],
     consumes={
         TradeCreated: handlers.record_facts,
         TradePaid: handlers.record_facts,

@@ -25,6 +25,13 @@ class Member:
 async def listed(tx: Tx, shop: str, audience: str, *, after: str, limit: int) -> list[Member]:
     """Members in the order of their ids, from the one after `after`."""
     there = (await roster.read(tx, [shop]))[shop]
+    return [member for member, _ in await known(tx, there, audience, after=after, limit=limit)]
+
+
+async def known(
+    tx: Tx, there: Roster, audience: str, *, after: str, limit: int, keep: bool = True
+) -> list[tuple[Member, Customer]]:
+    """The same with what is known of them, kept in mind or not."""
     rows = await tx.fetch(
         """
         SELECT customer_id, since_us FROM member
@@ -32,14 +39,15 @@ async def listed(tx: Tx, shop: str, audience: str, *, after: str, limit: int) ->
         ORDER BY customer_id
         LIMIT $4
         """,
-        shop,
+        there.shop,
         audience,
         after,
         limit,
     )
-    people = await histories.view(tx, [(shop, row[0]) for row in rows])
+    people = await histories.view(tx, [(there.shop, row[0]) for row in rows], keep=keep)
     until = _until(there, audience, people, tx.us)
-    return [Member(row[0], row[1], until.get(row[0])) for row in rows]
+    members = [Member(row[0], row[1], until.get(row[0])) for row in rows]
+    return list(zip(members, people, strict=True))
 
 
 def _until(there: Roster, audience: str, people: Sequence[Customer], now: int) -> dict[str, int]:

@@ -61,7 +61,7 @@ def portrait(view: View) -> dict[str, list[object]]:
         elif name in FLAGS:
             found[name] = (current(view, name) == 1).tolist()
         elif name in MOMENTS:
-            found[name] = [None if us is None else _written(us) for us in _known(current(view, name))]
+            found[name] = [None if us is None else written(us) for us in _known(current(view, name))]
         elif name in NUMBERS:
             found[name] = _known(current(view, name))
         else:
@@ -74,8 +74,8 @@ def _known(values: Ints) -> list[object]:
     return [None if value == UNKNOWN else value for value in values.tolist()]
 
 
-def _written(us: object) -> str | None:
-    """None for nothing, and for moments that no calendar has."""
+def written(us: object) -> str | None:
+    """A moment in RFC 3339; None for nothing, and for moments that no calendar has."""
     try:
         return None if us is None else moment(int(str(us))).isoformat().replace("+00:00", "Z")
     except OverflowError:
@@ -99,6 +99,6 @@ def _trades(view: View) -> dict[str, list[object]]:
         "trades": trades,
         "amount": amounts,
         "average_order_value": average,
-        "first_trade_at": [_written(us) if some else None for us, some in zip(first.tolist(), any_, strict=True)],
-        "last_trade_at": [_written(us) if some else None for us, some in zip(last.tolist(), any_, strict=True)],
+        "first_trade_at": [written(us) if some else None for us, some in zip(first.tolist(), any_, strict=True)],
+        "last_trade_at": [written(us) if some else None for us, some in zip(last.tolist(), any_, strict=True)],
     }
