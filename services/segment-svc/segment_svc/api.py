@@ -1,14 +1,16 @@
 """Calls on audiences: made, changed, tried out, and who is in them."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal
 
 from huitou_chassis import UNCHANGING, Model, Page, Paged, Router, ShopId, Text, Time, Transaction
 from huitou_events import Id, micros, moment
-from segment_svc import audiences, members, moves, previews, roster
+from segment_svc import audiences, members, moves, previews, roster, rules, sentences
 from segment_svc.audiences import Audience
 from segment_svc.members import Member
 from segment_svc.moves import Stay
+from segment_svc.sentences import Sentence
 
 router = Router(tags=["audiences"])
 
@@ -25,23 +27,41 @@ class AudienceChange(Model):
     rule: dict[str, Any] | None = None
 
 
+class SentenceOut(Model):
+    """A rule as one sentence."""
+
+    zh: str
+    en: str
+
+
 class AudienceOut(Model):
     """`size` counts the members found so far; the state `building` says that there may be more."""
 
     id: str
     name: str
     rule: dict[str, Any]
+    sentence: SentenceOut
     state: Literal["building", "live"]
     recommended: bool
     size: int
     created_at: datetime
 
 
-def _audience(found: Audience) -> AudienceOut:
+async def _audience(tx: Transaction, shop: ShopId, found: Audience) -> AudienceOut:
+    (spoken,) = await _spoken(tx, shop, [found])
+    return _shown(found, spoken)
+
+
+async def _spoken(tx: Transaction, shop: ShopId, found: Sequence[Audience]) -> list[Sentence]:
+    return await sentences.of(tx, shop, [rules.parse(one.rule) for one in found])
+
+
+def _shown(found: Audience, spoken: Sentence) -> AudienceOut:
     return AudienceOut(
         id=found.id,
         name=found.name,
         rule=dict(found.rule),
+        sentence=_sentence(spoken),
         state="building" if found.state == "building" else "live",
         recommended=found.recommended,
         size=found.size,
@@ -49,26 +69,31 @@ def _audience(found: Audience) -> AudienceOut:
     )
 
 
+def _sentence(spoken: Sentence) -> SentenceOut:
+    return SentenceOut(zh=spoken.zh, en=spoken.en)
+
+
 @router.post("/audiences", status_code=201)
 async def create(body: AudienceIn, shop: ShopId, tx: Transaction) -> AudienceOut:
-    return _audience(await audiences.create(tx, shop, name=body.name, rule=body.rule))
+    return await _audience(tx, shop, await audiences.create(tx, shop, name=body.name, rule=body.rule))
 
 
 @router.get("/audiences")
 async def listed(shop: ShopId, page: Page, tx: Transaction) -> Paged[AudienceOut]:
     (after,) = page.key(str) or [""]
     rows = await audiences.listed(tx, shop, after=after, limit=page.limit + 1)
-    return page.answer(rows, key=lambda row: [row.id], item=_audience)
+    spoken = dict(zip((row.id for row in rows), await _spoken(tx, shop, rows), strict=True))
+    return page.answer(rows, key=lambda row: [row.id], item=lambda row: _shown(row, spoken[row.id]))
 
 
 @router.get("/audiences/{audience}")
 async def get(audience: Id, shop: ShopId, tx: Transaction) -> AudienceOut:
-    return _audience(await audiences.get(tx, shop, audience))
+    return await _audience(tx, shop, await audiences.get(tx, shop, audience))
 
 
 @router.patch("/audiences/{audience}")
 async def alter(audience: Id, body: AudienceChange, shop: ShopId, tx: Transaction) -> AudienceOut:
-    return _audience(await audiences.alter(tx, shop, audience, name=body.name, rule=body.rule))
+    return await _audience(tx, shop, await audiences.alter(tx, shop, audience, name=body.name, rule=body.rule))
 
 
 @router.delete("/audiences/{audience}", status_code=204)
@@ -87,13 +112,22 @@ class PreviewOut(Model):
     exact: bool
     error: int | None
     sample: list[str]
+    sentence: SentenceOut
 
 
 @router.post("/audiences/preview", openapi_extra=UNCHANGING)
 async def preview(body: PreviewIn, shop: ShopId, tx: Transaction) -> PreviewOut:
     there = (await roster.read(tx, [shop]))[shop]
-    found = await previews.preview(tx, there, audiences.compiled(body.rule, there.rules))
-    return PreviewOut(size=found.size, exact=found.error is None, error=found.error, sample=found.sample)
+    rule = audiences.compiled(body.rule, there.rules)
+    found = await previews.preview(tx, there, rule)
+    (spoken,) = await sentences.of(tx, shop, [rule])
+    return PreviewOut(
+        size=found.size,
+        exact=found.error is None,
+        error=found.error,
+        sample=found.sample,
+        sentence=_sentence(spoken),
+    )
 
 
 class MemberOut(Model):
