@@ -18,7 +18,7 @@ class Customer:
 
     `born` is the moment of their earliest fact: before it they are in no audience, None is before any fact.
     `evaluated` is the latest moment that was taken into account, `due` the next at which something may change.
-    Facts up to `erased` are ignored.
+    Facts up to `erased` are ignored. The number `who` stands for them in figures.
     """
 
     shop: str
@@ -28,6 +28,7 @@ class Customer:
     evaluated: int | None = None
     due: int | None = None
     erased: int | None = None
+    who: int = 0
     person: Person = NOBODY
     members: dict[str, int] = field(default_factory=dict)
 
@@ -62,7 +63,7 @@ async def read(tx: Tx, keys: Sequence[Key]) -> list[Customer]:
     """The customers as they are, not locked, in the order of their keys."""
     rows = await tx.fetch(
         """
-        SELECT c.shop_id, c.customer_id, c.version, c.born_us, c.evaluated_us, c.due_us, c.erased_us
+        SELECT c.shop_id, c.customer_id, c.version, c.born_us, c.evaluated_us, c.due_us, c.erased_us, c.who
         FROM unnest($1::text[], $2::text[]) AS k (shop_id, customer_id)
         JOIN customer AS c USING (shop_id, customer_id)
         ORDER BY c.shop_id, c.customer_id
@@ -75,7 +76,7 @@ async def read(tx: Tx, keys: Sequence[Key]) -> list[Customer]:
 async def _lock(tx: Tx, keys: Sequence[Key]) -> dict[Key, Customer]:
     rows = await tx.fetch(
         """
-        SELECT c.shop_id, c.customer_id, c.version, c.born_us, c.evaluated_us, c.due_us, c.erased_us
+        SELECT c.shop_id, c.customer_id, c.version, c.born_us, c.evaluated_us, c.due_us, c.erased_us, c.who
         FROM unnest($1::text[], $2::text[]) AS k (shop_id, customer_id)
         JOIN customer AS c USING (shop_id, customer_id)
         ORDER BY c.shop_id, c.customer_id
@@ -90,7 +91,7 @@ async def claim(tx: Tx, keys: Sequence[Key], now: int) -> list[Customer]:
     """Those of the customers that are due by now and that nobody else has locked."""
     rows = await tx.fetch(
         """
-        SELECT c.shop_id, c.customer_id, c.version, c.born_us, c.evaluated_us, c.due_us, c.erased_us
+        SELECT c.shop_id, c.customer_id, c.version, c.born_us, c.evaluated_us, c.due_us, c.erased_us, c.who
         FROM unnest($1::text[], $2::text[]) AS k (shop_id, customer_id)
         JOIN customer AS c USING (shop_id, customer_id)
         WHERE c.due_us <= $3

@@ -5,7 +5,7 @@ from typing import Any
 
 from huitou_chassis import Tx
 from huitou_events import CustomerErased, Event
-from segment_svc import histories, moves
+from segment_svc import histories, moves, partings
 from segment_svc.customers import Customer, Key
 from segment_svc.roster import Roster
 from segment_svc.walks import Cause, Walk
@@ -34,6 +34,7 @@ async def apply(tx: Tx, erased: Sequence[Customer]) -> None:
     born = await histories.earliest(tx, [customer.key for customer in erased])
     for customer in erased:
         customer.born = born.get(customer.key)
+    await partings.part(tx, erased)
 
 
 def begin(customer: Customer, there: Roster, now: int, erasure: Event[Any], causes: dict[int, Cause]) -> Walk:

@@ -48,8 +48,10 @@ from segment_svc import (
     handlers,
     insights_api,
     moves_api,
+    overviews_api,
     tag_jobs,
     tags_api,
+    tallies,
     verify,
 )
 
@@ -61,6 +63,7 @@ service = Service(
         moves_api.router,
         insights_api.router,
         exports_api.router,
+        overviews_api.router,
         api.router,
         customers_api.router,
         tags_api.router,
@@ -106,6 +109,7 @@ service = Service(
         Job("due", due.settle, every=0.2),
         Job("builds", builds.advance, every=0.2),
         Job("tags", tag_jobs.advance, every=0.5),
+        Job("tallies", tallies.count, every=0.5),
     ],
     verify=verify.verify,
 )

@@ -1,0 +1,127 @@
+"""A shop from above, over a period and by its days: who came and how they looked around, who paid, who traded."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from huitou_chassis import Tx
+from segment_svc.deals import DEALS
+from segment_svc.periods import Period
+
+
+@dataclass
+class Figures:
+    """What was counted, as docs/figures.md defines it; amounts in the minor unit. Rates follow from it."""
+
+    active: int = 0
+    visitors: int = 0
+    page_views: int = 0
+    dwell_seconds: int = 0
+    dwellers: int = 0
+    visits: int = 0
+    bounces: int = 0
+    buyers: int = 0
+    paid_trades: int = 0
+    paid_amount: int = 0
+    trading_customers: int = 0
+    trades: int = 0
+    amount: int = 0
+
+    @property
+    def bounce_rate(self) -> float | None:
+        return share(self.bounces, self.visits)
+
+    @property
+    def conversion(self) -> float | None:
+        return share(self.buyers, self.visitors)
+
+    @property
+    def page_views_per_visitor(self) -> float | None:
+        return share(self.page_views, self.visitors)
+
+    @property
+    def average_dwell_seconds(self) -> float | None:
+        return share(self.dwell_seconds, self.dwellers)
+
+    @property
+    def average_order_value(self) -> int | None:
+        return self.amount // self.trades if self.trades else None
+
+
+def share(part: int, whole: int) -> float | None:
+    """To four digits after the point; None of nothing."""
+    return round(part / whole, 4) if whole else None
+
+
+@dataclass(frozen=True)
+class Overview:
+    total: Figures
+    days: Sequence[Figures]
+
+
+async def overview(tx: Tx, shop: str, period: Period) -> Overview:
+    """The period's figures and those of each of its days. A customer who came on two days is one visitor of both."""
+    found = [Figures() for _ in period.bounds]
+    await tx.execute("SET LOCAL work_mem = '64MB'")
+    for statement, names in ((ACTS, COMINGS), (VISITS, LOOKS), (PAYMENTS, PAID), (TRADES, TRADED)):
+        arguments = [shop, list(period.bounds), period.bounds[0], period.until]
+        rows = await tx.fetch(statement, *arguments, *([tx.us] if "$5" in statement else []))
+        _fill(found, names, rows)
+    return Overview(found[0], found[1:])
+
+
+def _fill(found: Sequence[Figures], names: Sequence[str], rows: Iterable[Any]) -> None:
+    """Rows begin with the number of their day, 0 for the whole period."""
+    for place, *numbers in rows:
+        for name, number in zip(names, numbers, strict=True):
+            setattr(found[place], name, int(number or 0))
+
+
+COMINGS = ("active", "visitors", "page_views", "dwell_seconds", "dwellers")
+ACTS = """
+    WITH daily AS MATERIALIZED (
+        SELECT width_bucket(slot_us, $2::bigint[]) AS day, who, sum(views) AS views, sum(dwell_seconds) AS seconds,
+            sum(dwells) AS dwells
+        FROM act WHERE shop_id = $1 AND slot_us >= $3 AND slot_us < $4
+        GROUP BY 1, 2
+    )
+    SELECT day, count(*), count(*) FILTER (WHERE views > 0), sum(views), sum(seconds),
+        count(*) FILTER (WHERE dwells > 0)
+    FROM daily GROUP BY day
+    UNION ALL
+    SELECT 0, count(*), count(*) FILTER (WHERE views > 0), sum(views), sum(seconds), count(*) FILTER (WHERE dwells > 0)
+    FROM (
+        SELECT who, sum(views) AS views, sum(seconds) AS seconds, sum(dwells) AS dwells FROM daily GROUP BY who
+    ) AS whole
+"""
+LOOKS = ("visits", "bounces")
+VISITS = """
+    WITH daily AS MATERIALIZED (
+        SELECT width_bucket(begun_us, $2::bigint[]) AS day, count(*) AS visits, count(*) FILTER (WHERE pages = 1) AS one
+        FROM visit WHERE shop_id = $1 AND begun_us >= $3 AND begun_us < $4
+        GROUP BY 1
+    )
+    SELECT day, visits, one FROM daily UNION ALL SELECT 0, sum(visits), sum(one) FROM daily
+"""
+PAID = ("buyers", "paid_trades", "paid_amount")
+PAYMENTS = f"""
+    {DEALS}, paid AS MATERIALIZED (
+        SELECT width_bucket(paid_at, $2::bigint[]) AS day, who, paid_amount - refunded AS amount
+        FROM deal WHERE paid_at >= $3 AND paid_at < $4 AND NOT (refunds > 0 AND refunded >= paid_amount)
+    )
+    SELECT day, count(DISTINCT who), count(*), sum(amount) FROM paid GROUP BY day
+    UNION ALL
+    SELECT 0, count(DISTINCT who), count(*), sum(amount) FROM paid
+"""
+TRADED = ("trading_customers", "trades", "amount")
+TRADES = f"""
+    {DEALS}, traded AS MATERIALIZED (
+        SELECT width_bucket(completed_at, $2::bigint[]) AS day, who, completed_amount - refunded AS amount,
+            NOT (refunds > 0 AND refunded >= completed_amount) AS stands
+        FROM deal WHERE completed_at >= $3 AND completed_at < $4
+    )
+    SELECT day, count(DISTINCT who) FILTER (WHERE stands), count(*) FILTER (WHERE stands), sum(amount)
+    FROM traded GROUP BY day
+    UNION ALL
+    SELECT 0, count(DISTINCT who) FILTER (WHERE stands), count(*) FILTER (WHERE stands), sum(amount) FROM traded
+"""

@@ -1,0 +1,63 @@
+"""Periods of figures: whole days of the shop's calendar."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from pydantic import TypeAdapter, ValidationError
+
+from huitou_chassis import Invalid, Time, Tx
+from huitou_events import micros
+from segment_svc.calendar import local_days, midnight
+
+USUAL = 30
+MOST = 731
+MOMENT: TypeAdapter[Time] = TypeAdapter(Time)
+
+
+@dataclass(frozen=True)
+class Period:
+    """The days (proleptic ordinals) and the moments at which they begin, with the end of the last, in microseconds.
+
+    `until` is its end, or now: what is announced for later does not count yet.
+    """
+
+    zone: ZoneInfo
+    days: Sequence[int]
+    bounds: Sequence[int]
+    until: int
+
+
+def period(tx: Tx, zone: ZoneInfo, start: str | None, end: str | None) -> Period:
+    """The days from that in which `start` lies until before `end`, up to today; the last 30 unless given.
+
+    A date stands for the moment at which it begins. Invalid for what is no date or RFC 3339 time, a period that is
+    empty, lies ahead, or is longer than 731 days.
+    """
+    today = _day(tx.us, zone)
+    last = min(_day(_moment("until", end, zone) - 1, zone), today) if end is not None else today
+    first = _day(_moment("from", start, zone), zone) if start is not None else last - USUAL + 1
+    if first > today:
+        raise Invalid(field="from", detail="not after today")
+    if last < first:
+        raise Invalid(field="until", detail="after `from`, which it ends")
+    if last - first >= MOST:
+        raise Invalid(field="from", detail=f"at most {MOST} days before `until`")
+    days = range(first, last + 1)
+    bounds = [midnight(day, zone) for day in range(first, last + 2)]
+    return Period(zone, days, bounds, min(bounds[-1], tx.us + 1))
+
+
+def _day(at: int, zone: ZoneInfo) -> int:
+    return int(local_days(np.array([at], np.int64), zone)[0])
+
+
+def _moment(field: str, text: str, zone: ZoneInfo) -> int:
+    try:
+        if len(text) == len("2026-11-01"):
+            return midnight(date.fromisoformat(text).toordinal(), zone)
+        return micros(MOMENT.validate_python(text))
+    except (ValueError, OverflowError, ValidationError):
+        raise Invalid(field=field, detail="a date (2026-11-01) or an RFC 3339 time with an offset") from None

@@ -1,0 +1,125 @@
+"""A shop's figures over a period."""
+
+from typing import Any
+
+from huitou_events import CustomerErased
+from tests import make
+from tests.make import ago
+from tests.stage import Stage
+
+
+async def overview(segment: Stage, **options: str) -> dict[str, Any]:
+    await segment.run_job("tallies")
+    answer = await segment.get("/overview", params=options)
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def some(figures: dict[str, Any], *names: str) -> tuple[Any, ...]:
+    return tuple(figures[name] for name in names)
+
+
+async def test_visitors_are_counted_once_and_a_visit_of_one_page_bounces(segment: Stage) -> None:
+    view = make.page(visit_id="v1", dwell_seconds=30)
+    await segment.deliver(
+        view,
+        view,
+        make.page(visit_id="v1", dwell_seconds=60),
+        make.page(visit_id="v2", time=ago(days=1)),
+        make.page(customer="bo", visit_id="v1"),
+        make.page(customer="bo"),
+        make.cart(customer="cy"),
+    )
+    found = await overview(segment)
+    assert some(found["total"], "visitors", "page_views", "visits", "bounces", "bounce_rate") == (2, 5, 3, 2, 0.6667)
+    assert some(found["total"], "page_views_per_visitor", "dwell_seconds", "average_dwell_seconds") == (2.5, 90, 90.0)
+    assert (len(found["days"]), found["days"][-1]["date"], found["days"][-1]["until"]) == (
+        30,
+        "2026-11-02",
+        "2026-11-02T16:00:00Z",
+    )
+    assert [some(day, "visitors", "visits", "bounces") for day in found["days"][-2:]] == [(1, 1, 1), (2, 2, 1)]
+
+
+async def test_buyers_paid_and_customers_who_trade_completed(segment: Stage) -> None:
+    await segment.deliver(
+        make.page(),
+        make.page(customer="cy"),
+        make.paid(trade="t1", amount=300, time=ago(days=2)),
+        make.completed(trade="t1", amount=300),
+        make.refunded(trade="t1", amount=50),
+        make.paid(customer="bo", trade="t2", time=ago(days=2)),
+        make.closed(customer="bo", trade="t2", time=ago(days=1)),
+        make.paid(customer="cy", trade="t3", amount=80),
+        make.completed(customer="cy", trade="t4", amount=20, time=ago(days=1)),
+        make.refunded(customer="cy", trade="t4", amount=20),
+    )
+    found = await overview(segment)
+    assert some(found["total"], "buyers", "paid_trades", "paid_amount", "conversion") == (2, 2, 330, 1.0)
+    assert some(found["total"], "trading_customers", "trades", "amount", "average_order_value") == (1, 1, 250, 250)
+    by_day = [some(day, "buyers", "paid_amount", "trading_customers", "amount") for day in found["days"][-3:]]
+    assert by_day == [(1, 250, 0, 0), (0, 0, 0, 0), (1, 80, 1, 250)]
+
+
+async def test_a_period_has_whole_days_of_the_shop_s_calendar(segment: Stage) -> None:
+    await segment.deliver(make.page(time=ago(hours=13)), make.page(customer="bo", time=ago(hours=11)))
+    found = await overview(segment, **{"from": "2026-11-01", "until": "2026-11-02"})
+    assert some(found, "from", "until", "timezone") == (
+        "2026-10-31T16:00:00Z",
+        "2026-11-01T16:00:00Z",
+        "Asia/Shanghai",
+    )
+    assert (found["total"]["visitors"], len(found["days"])) == (1, 1)
+    found = await overview(segment, **{"from": "2026-11-01T12:00:00Z", "until": "2026-11-01T16:00:00.5Z"})
+    assert [day["visitors"] for day in found["days"]] == [1, 1]
+
+
+async def test_a_period_that_is_none_is_refused_with_its_field(segment: Stage) -> None:
+    for options, field in (
+        ({"from": "yesterday"}, "from"),
+        ({"until": "2026-02-30"}, "until"),
+        ({"from": "2026-11-04"}, "from"),
+        ({"from": "2026-11-01", "until": "2026-11-01"}, "until"),
+        ({"from": "2024-10-31", "until": "2026-11-01T16:00:01Z"}, "from"),
+    ):
+        answer = await segment.get("/overview", params=options)
+        assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, field), options
+    assert (await segment.get("/overview", params={"from": "2024-11-01", "until": "2026-11-02"})).status_code == 200
+
+
+async def test_totals_stay_when_a_customer_is_erased_and_nobody_s_they_are(segment: Stage) -> None:
+    await segment.deliver(
+        make.page(visit_id="v1", dwell_seconds=9, time=ago(days=1)),
+        make.page(customer="bo", visit_id="v1"),
+        make.paid(trade="t1", time=ago(days=1)),
+        make.refunded(trade="t1", amount=10, time=ago(hours=3)),
+    )
+    before = await overview(segment)
+    await segment.deliver(make.page(visit_id="v2", time=ago(hours=2)))
+    await segment.deliver(make.event(CustomerErased(customer_id="ada"), time=ago(hours=1)))
+    after = await overview(segment)
+    assert some(after["total"], "visitors", "visits", "page_views", "buyers", "paid_amount") == (2, 3, 3, 1, 90)
+    assert after["days"][:-1] == before["days"][:-1]
+    numbers = {row[0] for row in await segment.db.pool.fetch("SELECT who FROM customer")}
+    kept = await segment.db.pool.fetch("SELECT who, trade_id, event_id, at FROM deed")
+    assert len(kept) == 2
+    for who, trade, event, at in kept:
+        assert who not in numbers and trade != "t1" and len(event) == 10 and at % 900_000_000 == 0
+    await segment.deliver(make.page(visit_id="v1", time=ago(days=1)), make.page(visit_id="v1"))
+    assert some((await overview(segment))["total"], "visitors", "visits", "page_views") == (3, 4, 4)
+
+
+async def test_after_a_late_erasure_later_facts_are_those_of_one_new_person(segment: Stage) -> None:
+    await segment.deliver(
+        make.page(visit_id="v1", time=ago(days=2)),
+        make.page(visit_id="v2"),
+        make.paid(trade="t1", amount=70, time=ago(days=2)),
+        make.completed(trade="t1", amount=70),
+    )
+    await segment.deliver(make.event(CustomerErased(customer_id="ada"), time=ago(days=1)))
+    await segment.deliver(make.page(visit_id="v2"), make.paid(trade="t1", amount=70, id="again"))
+    found = await overview(segment)
+    by_day = [some(day, "visitors", "visits", "bounces") for day in found["days"][-3:]]
+    assert by_day == [(1, 1, 1), (0, 0, 0), (1, 1, 0)]
+    assert some(found["total"], "visitors", "buyers", "paid_trades", "trading_customers") == (2, 2, 2, 1)
