@@ -1,5 +1,8 @@
 """A rule read out: what each kind of condition says, and that what it says is not to be mistaken."""
 
+import json
+import re
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -125,6 +128,15 @@ def test_a_rule_is_read_out(rule: dict[str, Any], zh: str, en: str) -> None:
     parsed = rules.parse(rule)
     assert sentence(parsed, "zh", TERMS) == f"符合条件的客户：{zh}。"
     assert sentence(parsed, "en", TERMS) == f"Customers who {en}."
+
+
+def test_the_examples_of_the_docs_are_rules_and_read_out_as_they_say() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "audiences.md").read_text(encoding="utf-8")
+    examples = re.findall(r"^```json\n(.*?)^```\n\n> ([^\n]*)$", page, flags=re.MULTILINE | re.DOTALL)
+    terms = Terms(ZoneInfo("Asia/Shanghai"), "CNY", {"interested": "兴趣人群"})
+    assert len(examples) > 10
+    for rule, spoken in examples:
+        assert sentence(rules.parse(json.loads(rule)), "en", terms) == spoken
 
 
 @pytest.mark.parametrize("words", [chinese, english])
