@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from huitou_events import CustomerErased
+from huitou_events import CustomerErased, MemberJoined, MembershipEnded, ShopFollowed
 from tests import make
 from tests.make import ago
+from tests.segment.audience import after
 from tests.stage import Stage
 
 
@@ -98,9 +99,9 @@ async def test_totals_stay_when_a_customer_is_erased_and_nobody_s_they_are(segme
     before = await overview(segment)
     await segment.deliver(make.page(visit_id="v2", time=ago(hours=2)))
     await segment.deliver(make.event(CustomerErased(customer_id="ada"), time=ago(hours=1)))
-    after = await overview(segment)
-    assert some(after["total"], "visitors", "visits", "page_views", "buyers", "paid_amount") == (2, 3, 3, 1, 90)
-    assert after["days"][:-1] == before["days"][:-1]
+    later = await overview(segment)
+    assert some(later["total"], "visitors", "visits", "page_views", "buyers", "paid_amount") == (2, 3, 3, 1, 90)
+    assert later["days"][:-1] == before["days"][:-1]
     numbers = {row[0] for row in await segment.db.pool.fetch("SELECT who FROM customer")}
     kept = await segment.db.pool.fetch("SELECT who, trade_id, event_id, at FROM deed")
     assert len(kept) == 2
@@ -123,3 +124,63 @@ async def test_after_a_late_erasure_later_facts_are_those_of_one_new_person(segm
     by_day = [some(day, "visitors", "visits", "bounces") for day in found["days"][-3:]]
     assert by_day == [(1, 1, 1), (0, 0, 0), (1, 1, 0)]
     assert some(found["total"], "visitors", "buyers", "paid_trades", "trading_customers") == (2, 2, 2, 1)
+
+
+async def test_visitors_are_split_by_gender_age_fans_and_region(segment: Stage) -> None:
+    await segment.deliver(
+        make.customer("ada", gender="female", birthday="1996-11-03", country="CN", city="Hangzhou"),
+        make.customer("bo", gender="unknown", birthday="--05-05", country="CN"),
+        make.event(ShopFollowed(customer_id="ada")),
+        *(make.page(customer=name) for name in ("ada", "ada", "bo", "cy")),
+        make.completed(customer="ada", amount=300),
+        make.completed(customer="di", trade="t2", amount=50),
+    )
+    found = (await overview(segment))["splits"]
+    parts = {name: some(one, "visitors", "share", "buyers") for name, one in found["genders"].items()}
+    assert parts == {"female": (1, 0.3333, 1), "male": (0, 0.0, 0), "unknown": (2, 0.6667, 1)}
+    assert {name: one["visitors"] for name, one in found["ages"].items() if one["buyers"] or one["visitors"]} == {
+        "25-29": 1,
+        "unknown": 2,
+    }
+    fans = some(found["fans"], "visitors", "conversion", "average_order_value", "genders")
+    assert fans == (1, 1.0, 300, {"female": 1, "male": 0, "unknown": 0})
+    assert some(found["others"], "visitors", "buyers", "conversion", "average_order_value") == (2, 1, 0.5, 50)
+    country = found["regions"]["country"]
+    assert [some(one, "name", "visitors", "buyers") for one in country["top"]] == [("CN", 2, 1)]
+    assert (country["rest"], country["unknown"], found["regions"]["city"]["unknown"]) == (0, 1, 2)
+
+
+async def test_members_are_those_of_the_day_and_stay_members_of_it(segment: Stage) -> None:
+    await segment.deliver(
+        make.event(MemberJoined(customer_id="ada", tier="vip"), time=ago(days=3)),
+        make.event(MembershipEnded(customer_id="ada"), time=ago(days=1)),
+        make.event(MemberJoined(customer_id="bo", tier="vip"), time=ago(hours=1)),
+        make.completed(trade="t1", amount=10, time=ago(days=4)),
+        make.completed(trade="t2", amount=20, time=ago(days=2)),
+        make.completed(trade="t3", amount=40),
+        make.completed(customer="bo", trade="t4", amount=80),
+        make.page(customer="cy"),
+    )
+    names = ("members", "active_members", "member_activity", "member_trades", "member_amount")
+    found = await overview(segment)
+    assert some(found["total"], *names) == (2, 2, 1.0, 2, 100)
+    assert [some(day, *names) for day in found["days"][-5:]] == [
+        (0, 0, None, 0, 0),
+        (1, 0, 0.0, 0, 0),
+        (1, 1, 1.0, 1, 20),
+        (1, 0, 0.0, 0, 0),
+        (1, 1, 1.0, 1, 80),
+    ]
+    await segment.deliver(make.event(CustomerErased(customer_id="ada")), make.event(CustomerErased(customer_id="bo")))
+    later = await overview(segment)
+    assert (later["total"], later["days"]) == (found["total"], found["days"])
+    assert await segment.db.pool.fetchval("SELECT count(*) FROM trait WHERE customer_id IS NOT NULL") == 0
+
+
+async def test_what_is_announced_of_a_customer_holds_from_its_moment_on(segment: Stage) -> None:
+    await segment.deliver(make.page(), make.customer(gender="female", time=after(hours=1)))
+    await segment.run_job("traits")
+    assert (await overview(segment))["splits"]["genders"]["female"]["visitors"] == 0
+    await segment.advance("1h")
+    await segment.run_job("traits")
+    assert (await overview(segment))["splits"]["genders"]["female"]["visitors"] == 1

@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 from huitou_chassis import Shop, Tx, shops
 from huitou_events import CustomerErased, Event
-from segment_svc import audiences, customers, erasures, facts, histories, roster, tallies, walks
+from segment_svc import audiences, customers, erasures, facts, histories, roster, tallies, traits, walks
 from segment_svc.customers import Customer, Key
 from segment_svc.facts import Entry
 from segment_svc.roster import Roster
@@ -31,6 +31,7 @@ async def record_facts(events: list[Event[Any]], tx: Tx) -> None:
     await histories.fill(tx, (customer for key, customer in locked.items() if key not in erased), added)
     await erasures.apply(tx, [locked[key] for key in erased])
     await tallies.note(tx, ((customer, news[key]) for key, customer in locked.items()))
+    await traits.write(tx, [locked[key] for key, entries in added.items() if traits.are_named(entries)])
     touched = _touched(rosters, added.values())
     begun = []
     for key, customer in locked.items():

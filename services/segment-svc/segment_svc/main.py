@@ -49,9 +49,11 @@ from segment_svc import (
     insights_api,
     moves_api,
     overviews_api,
+    prices,
     tag_jobs,
     tags_api,
     tallies,
+    traits,
     verify,
 )
 
@@ -101,15 +103,16 @@ service = Service(
         MessageFailed: handlers.record_facts,
         MessageClicked: handlers.record_facts,
         RecipientOptedOut: handlers.record_facts,
+        ItemUpdated: prices.record,
         ShopUpdated: handlers.move_shops,
     },
-    watches=[ItemUpdated.topic],
     emits=[AudienceEntered, AudienceLeft],
     jobs=[
         Job("due", due.settle, every=0.2),
         Job("builds", builds.advance, every=0.2),
         Job("tags", tag_jobs.advance, every=0.5),
         Job("tallies", tallies.count, every=0.5),
+        Job("traits", traits.follow, every=1),
     ],
     verify=verify.verify,
 )

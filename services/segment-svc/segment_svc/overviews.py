@@ -1,10 +1,11 @@
-"""A shop from above, over a period and by its days: who came and how they looked around, who paid, who traded."""
+"""A shop from above, over a period and by its days: who came and how they looked around, who paid and traded."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from huitou_chassis import Tx
+from segment_svc import memberships
 from segment_svc.deals import DEALS
 from segment_svc.periods import Period
 
@@ -13,7 +14,6 @@ from segment_svc.periods import Period
 class Figures:
     """What was counted, as docs/figures.md defines it; amounts in the minor unit. Rates follow from it."""
 
-    active: int = 0
     visitors: int = 0
     page_views: int = 0
     dwell_seconds: int = 0
@@ -26,6 +26,10 @@ class Figures:
     trading_customers: int = 0
     trades: int = 0
     amount: int = 0
+    member_trades: int = 0
+    member_amount: int = 0
+    members: int = 0
+    active_members: int = 0
 
     @property
     def bounce_rate(self) -> float | None:
@@ -42,6 +46,10 @@ class Figures:
     @property
     def average_dwell_seconds(self) -> float | None:
         return share(self.dwell_seconds, self.dwellers)
+
+    @property
+    def member_activity(self) -> float | None:
+        return share(self.active_members, self.members)
 
     @property
     def average_order_value(self) -> int | None:
@@ -67,6 +75,8 @@ async def overview(tx: Tx, shop: str, period: Period) -> Overview:
         arguments = [shop, list(period.bounds), period.bounds[0], period.until]
         rows = await tx.fetch(statement, *arguments, *([tx.us] if "$5" in statement else []))
         _fill(found, names, rows)
+    for figures, number in zip(found, await memberships.numbers(tx, shop, period), strict=True):
+        figures.members = number
     return Overview(found[0], found[1:])
 
 
@@ -77,22 +87,25 @@ def _fill(found: Sequence[Figures], names: Sequence[str], rows: Iterable[Any]) -
             setattr(found[place], name, int(number or 0))
 
 
-COMINGS = ("active", "visitors", "page_views", "dwell_seconds", "dwellers")
+COMINGS = ("visitors", "page_views", "dwell_seconds", "dwellers", "active_members")
 ACTS = """
     WITH daily AS MATERIALIZED (
         SELECT width_bucket(slot_us, $2::bigint[]) AS day, who, sum(views) AS views, sum(dwell_seconds) AS seconds,
             sum(dwells) AS dwells
         FROM act WHERE shop_id = $1 AND slot_us >= $3 AND slot_us < $4
         GROUP BY 1, 2
-    )
-    SELECT day, count(*), count(*) FILTER (WHERE views > 0), sum(views), sum(seconds),
-        count(*) FILTER (WHERE dwells > 0)
-    FROM daily GROUP BY day
-    UNION ALL
-    SELECT 0, count(*), count(*) FILTER (WHERE views > 0), sum(views), sum(seconds), count(*) FILTER (WHERE dwells > 0)
-    FROM (
+    ), whole AS MATERIALIZED (
         SELECT who, sum(views) AS views, sum(seconds) AS seconds, sum(dwells) AS dwells FROM daily GROUP BY who
-    ) AS whole
+    ), part AS (
+        SELECT day, who, views, seconds, dwells, ($2::bigint[])[day] AS start, ($2::bigint[])[day + 1] AS until
+        FROM daily
+        UNION ALL
+        SELECT 0, who, views, seconds, dwells, $3, $4 FROM whole
+    )
+    SELECT day, count(*) FILTER (WHERE views > 0), sum(views), sum(seconds), count(*) FILTER (WHERE dwells > 0),
+        count(*) FILTER (WHERE t.joined_us < until AND (t.left_us IS NULL OR t.left_us > start))
+    FROM part LEFT JOIN trait AS t ON t.shop_id = $1 AND t.who = part.who AND t.joined_us IS NOT NULL
+    GROUP BY day
 """
 LOOKS = ("visits", "bounces")
 VISITS = """
@@ -109,19 +122,18 @@ PAYMENTS = f"""
         SELECT width_bucket(paid_at, $2::bigint[]) AS day, who, paid_amount - refunded AS amount
         FROM deal WHERE paid_at >= $3 AND paid_at < $4 AND NOT (refunds > 0 AND refunded >= paid_amount)
     )
-    SELECT day, count(DISTINCT who), count(*), sum(amount) FROM paid GROUP BY day
-    UNION ALL
-    SELECT 0, count(DISTINCT who), count(*), sum(amount) FROM paid
+    SELECT coalesce(day, 0), count(DISTINCT who), count(*), sum(amount) FROM paid GROUP BY GROUPING SETS ((day), ())
 """
-TRADED = ("trading_customers", "trades", "amount")
+TRADED = ("trading_customers", "trades", "amount", "member_trades", "member_amount")
 TRADES = f"""
     {DEALS}, traded AS MATERIALIZED (
-        SELECT width_bucket(completed_at, $2::bigint[]) AS day, who, completed_amount - refunded AS amount,
-            NOT (refunds > 0 AND refunded >= completed_amount) AS stands
-        FROM deal WHERE completed_at >= $3 AND completed_at < $4
+        SELECT width_bucket(completed_at, $2::bigint[]) AS day, deal.who, completed_amount - refunded AS amount,
+            NOT (refunds > 0 AND refunded >= completed_amount) AS stands,
+            joined_us <= completed_at AND (left_us IS NULL OR completed_at < left_us) AS by_member
+        FROM deal LEFT JOIN trait AS t ON t.shop_id = $1 AND t.who = deal.who AND t.joined_us IS NOT NULL
+        WHERE completed_at >= $3 AND completed_at < $4
     )
-    SELECT day, count(DISTINCT who) FILTER (WHERE stands), count(*) FILTER (WHERE stands), sum(amount)
-    FROM traded GROUP BY day
-    UNION ALL
-    SELECT 0, count(DISTINCT who) FILTER (WHERE stands), count(*) FILTER (WHERE stands), sum(amount) FROM traded
+    SELECT coalesce(day, 0), count(DISTINCT who) FILTER (WHERE stands), count(*) FILTER (WHERE stands), sum(amount),
+        count(*) FILTER (WHERE stands AND by_member), sum(amount) FILTER (WHERE by_member)
+    FROM traded GROUP BY GROUPING SETS ((day), ())
 """

@@ -2,19 +2,23 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Query
 from pydantic import Field
 
 from huitou_chassis import Model, Router, ShopId, Transaction
 from huitou_events import moment
-from segment_svc import overviews, roster
-from segment_svc.overviews import Figures
+from segment_svc import overviews, roster, splits
+from segment_svc.insights import PLACES
+from segment_svc.overviews import Figures, share
 from segment_svc.periods import Period, period
+from segment_svc.splits import Group, Place, Splits
 
 When = Annotated[str | None, Query(max_length=40, description="A date (2026-11-01) or an RFC 3339 time")]
 From = Annotated[str | None, Query(alias="from", max_length=40, description="A date (2026-11-01) or an RFC 3339 time")]
+
+NAMED = 10
 
 router = Router(tags=["figures"])
 
@@ -38,6 +42,11 @@ class FiguresOut(Model):
     trades: int
     amount: int
     average_order_value: int | None
+    member_trades: int
+    member_amount: int
+    members: int
+    active_members: int
+    member_activity: float | None
 
 
 class DayFigures(FiguresOut):
@@ -48,6 +57,51 @@ class DayFigures(FiguresOut):
     until: datetime
 
 
+class GroupOut(Model):
+    visitors: int
+    buyers: int
+    conversion: float | None
+    paid_amount: int
+    trading_customers: int
+    trades: int
+    amount: int
+    average_order_value: int | None
+
+
+class ShareOut(GroupOut):
+    """`share` is that of all visitors."""
+
+    share: float | None
+
+
+class FansOut(GroupOut):
+    """`genders` counts the visitors of each."""
+
+    genders: dict[str, int]
+
+
+class RegionOut(GroupOut):
+    """`name` is null where the region is not known."""
+
+    name: str | None
+
+
+class RegionsOut(Model):
+    """The ten with the most visitors, how many visited from others, and of how many visitors none is known."""
+
+    top: list[RegionOut]
+    rest: int
+    unknown: int
+
+
+class SplitsOut(Model):
+    genders: dict[str, ShareOut]
+    ages: dict[str, ShareOut]
+    fans: FansOut
+    others: FansOut
+    regions: dict[str, RegionsOut]
+
+
 class OverviewOut(Model):
     """Whole days of the shop's calendar, `until` excluded; who came on two days is one visitor in `total`."""
 
@@ -56,6 +110,7 @@ class OverviewOut(Model):
     timezone: str
     total: FiguresOut
     days: Sequence[DayFigures]
+    splits: SplitsOut
 
 
 @router.get("/overview")
@@ -63,12 +118,14 @@ async def overview(shop: ShopId, tx: Transaction, from_: From = None, until: Whe
     """The last 30 days with today unless given; at most 731."""
     asked = period(tx, (await roster.read(tx, [shop]))[shop].timezone, from_, until)
     found = await overviews.overview(tx, shop, asked)
+    parts = await splits.splits(tx, shop, asked)
     return OverviewOut(
         from_=moment(asked.bounds[0]),
         until=moment(asked.bounds[-1]),
         timezone=asked.zone.key,
         total=FiguresOut(**_figures(found.total)),
         days=[_day(asked, place, figures) for place, figures in enumerate(found.days)],
+        splits=_splits(parts, found.total.visitors),
     )
 
 
@@ -81,5 +138,32 @@ def _day(asked: Period, place: int, found: Figures) -> DayFigures:
     )
 
 
-def _figures(found: Figures) -> dict[str, int | float | None]:
+def _figures(found: Figures) -> dict[str, Any]:
     return {name: getattr(found, name) for name in FiguresOut.model_fields}
+
+
+def _splits(found: Splits, visitors: int) -> SplitsOut:
+    return SplitsOut(
+        genders={name: _share(group, visitors) for name, group in found.genders.items()},
+        ages={name: _share(group, visitors) for name, group in found.ages.items()},
+        fans=FansOut(**group_figures(found.fans[True]), genders=found.fans_genders[True]),
+        others=FansOut(**group_figures(found.fans[False]), genders=found.fans_genders[False]),
+        regions={name: _regions(found.regions[name]) for name in PLACES},
+    )
+
+
+def _share(found: Group, visitors: int) -> ShareOut:
+    return ShareOut(**group_figures(found), share=share(found.visitors, visitors))
+
+
+def _regions(found: Sequence[Place]) -> RegionsOut:
+    named = [place for place in found if place.name is not None]
+    return RegionsOut(
+        top=[RegionOut(name=place.name, **group_figures(place.group)) for place in named[:NAMED]],
+        rest=sum(place.group.visitors for place in named[NAMED:]),
+        unknown=sum(place.group.visitors for place in found if place.name is None),
+    )
+
+
+def group_figures(found: Group) -> dict[str, Any]:
+    return {name: getattr(found, name) for name in GroupOut.model_fields}

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from huitou_chassis import Tx
-from segment_svc import customers, tallies
+from segment_svc import customers, tallies, traits
 from segment_svc.customers import Customer
 from segment_svc.tallies import DEEDS, SLOT
 
@@ -20,6 +20,7 @@ async def part(tx: Tx, erased: Sequence[Customer]) -> None:
     if late:
         await _hand_over_acts(tx, late)
         await _hand_over_deeds(tx, late)
+    await traits.part(tx, list(zip(numbers, erased, strict=True)))
     await _blur(tx, [customer.shop for customer in erased], numbers)
 
 

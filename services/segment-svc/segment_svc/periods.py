@@ -21,13 +21,14 @@ MOMENT: TypeAdapter[Time] = TypeAdapter(Time)
 class Period:
     """The days (proleptic ordinals) and the moments at which they begin, with the end of the last, in microseconds.
 
-    `until` is its end, or now: what is announced for later does not count yet.
+    `until` is its end, or now: what is announced for later does not count yet. `today` is the present day.
     """
 
     zone: ZoneInfo
     days: Sequence[int]
     bounds: Sequence[int]
     until: int
+    today: int
 
 
 def period(tx: Tx, zone: ZoneInfo, start: str | None, end: str | None) -> Period:
@@ -47,7 +48,7 @@ def period(tx: Tx, zone: ZoneInfo, start: str | None, end: str | None) -> Period
         raise Invalid(field="from", detail=f"at most {MOST} days before `until`")
     days = range(first, last + 1)
     bounds = [midnight(day, zone) for day in range(first, last + 2)]
-    return Period(zone, days, bounds, min(bounds[-1], tx.us + 1))
+    return Period(zone, days, bounds, min(bounds[-1], tx.us + 1), today)
 
 
 def _day(at: int, zone: ZoneInfo) -> int:

@@ -1,0 +1,121 @@
+"""Who customers are, as far as figures are split by it: kept with every change, so that figures look up one row."""
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+from typing import NamedTuple
+
+from huitou_chassis import Context, Tx
+from segment_svc import customers, histories
+from segment_svc.customers import Customer
+from segment_svc.facts import Entry
+from segment_svc.people import CHANGING, CODES, UNKNOWN, Ints
+from segment_svc.tallies import SLOT
+
+MOST = 1000
+TEXTS = ("gender", "country", "province", "city")
+NAMES = frozenset({*TEXTS, "birthday", "fan", "member"})
+
+
+class Traits(NamedTuple):
+    """What is known at a moment; a membership's bounds are quarters of an hour, `next` is when more is known."""
+
+    gender: str | None = None
+    birthday: date | None = None
+    country: str | None = None
+    province: str | None = None
+    city: str | None = None
+    fan: bool = False
+    joined: int | None = None
+    left: int | None = None
+    next: int | None = None
+
+
+def traits(changes: Ints, now: int) -> Traits:
+    """The traits of a person with these changes, in order."""
+    latest: dict[str, int] = {}
+    joined, left, following = None, None, None
+    for at, code, value in changes.tolist():
+        name = CHANGING[code]
+        if name not in NAMES:
+            continue
+        if at > now:
+            following = at
+            break
+        if name == "member" and value == 1 and latest.get("member") != 1:
+            joined, left = at - at % SLOT, None
+        elif name == "member" and value != 1 and latest.get("member") == 1:
+            left = at + -at % SLOT
+        latest[name] = value
+    texts = {name: CODES.texts.get(latest.get(name, UNKNOWN)) for name in TEXTS}
+    return Traits(
+        **texts,
+        birthday=_birthday(latest.get("birthday", UNKNOWN)),
+        fan=latest.get("fan") == 1,
+        joined=joined,
+        left=left,
+        next=following,
+    )
+
+
+def _birthday(value: int) -> date | None:
+    """A birthday without its year tells no age."""
+    return date.fromordinal(value) if value > 0 else None
+
+
+def are_named(entries: Iterable[Entry]) -> bool:
+    """Whether one of the entries changes a trait."""
+    return any(not NAMES.isdisjoint(entry.changes) for entry in entries if entry.changes)
+
+
+async def write(tx: Tx, changed: Iterable[Customer]) -> None:
+    """Writes what is known now of the customers, whose people are loaded."""
+    rows = [(one.shop, one.who, one.id, *traits(one.person.changes, tx.us)) for one in changed]
+    if not rows:
+        return
+    await tx.execute(
+        """
+        INSERT INTO trait (
+            shop_id, who, customer_id, gender, birthday, country, province, city, fan, joined_us, left_us, next_us
+        )
+        SELECT * FROM unnest(
+            $1::text[], $2::bigint[], $3::text[], $4::text[], $5::date[], $6::text[], $7::text[], $8::text[],
+            $9::bool[], $10::bigint[], $11::bigint[], $12::bigint[]
+        )
+        ON CONFLICT (shop_id, who) DO UPDATE
+            SET gender = EXCLUDED.gender, birthday = EXCLUDED.birthday, country = EXCLUDED.country,
+                province = EXCLUDED.province, city = EXCLUDED.city, fan = EXCLUDED.fan,
+                joined_us = EXCLUDED.joined_us, left_us = EXCLUDED.left_us, next_us = EXCLUDED.next_us
+        """,
+        *map(list, zip(*rows, strict=True)),
+    )
+
+
+async def follow(ctx: Context) -> bool:
+    """Writes up to `MOST` customers of whom something begins to hold that was announced; True if there were as many."""
+    async with ctx.db.transaction() as tx:
+        rows = await tx.fetch(
+            "SELECT shop_id, customer_id FROM trait WHERE next_us <= $1 ORDER BY next_us LIMIT $2", tx.us, MOST
+        )
+        if not rows:
+            return False
+        locked = await customers.lock(tx, [(row[0], row[1]) for row in rows], add=False)
+        await histories.fill(tx, locked.values())
+        await write(tx, locked.values())
+    return len(rows) == MOST
+
+
+async def part(tx: Tx, numbers: Sequence[tuple[int, Customer]]) -> None:
+    """Of erased customers, by their former number, gender, fan and membership until then stay; nothing else does."""
+    await tx.execute(
+        """
+        UPDATE trait AS t
+        SET customer_id = NULL, birthday = NULL, country = NULL, province = NULL, city = NULL, next_us = NULL,
+            left_us = coalesce(t.left_us, CASE WHEN t.joined_us IS NOT NULL THEN k.until END)
+        FROM unnest($1::text[], $2::bigint[], $3::bigint[]) AS k (shop_id, who, until)
+        WHERE t.shop_id = k.shop_id AND t.who = k.who
+        """,
+        [customer.shop for _, customer in numbers],
+        [number for number, _ in numbers],
+        [(customer.erased or 0) // SLOT * SLOT + SLOT for _, customer in numbers],
+    )
+    await write(tx, [customer for _, customer in numbers if len(customer.person.changes)])
