@@ -54,7 +54,11 @@ def occurrence(rng: random.Random, number: int) -> Occurrence:
 
 
 def change(rng: random.Random) -> Change:
-    name = rng.choice(["gender", "city", "tier", "birthday", "has_phone", "member", "points", "registered_at"])
+    name = rng.choice(
+        ["gender", "city", "tier", "birthday", "has_phone", "member", "points", "registered_at", "recency", "frequency"]
+    )
+    if name in ("recency", "frequency"):
+        return Change(when(rng), name, rng.choice([1, 3, 5, None]))
     if name in TEXTS:
         return Change(when(rng), name, rng.choice(TEXTS[name]))
     if name == "birthday":
@@ -78,8 +82,13 @@ def rule(rng: random.Random, depth: int = 2) -> Node:
 
 def mark(rng: random.Random) -> Node:
     near = {"within_next": rng.choice(["0d", "36h", "7d", "30d", "366d"]), "calendar": rng.choice(CALENDARS)}
-    marks: list[Node] = [{"tag": "a"}, {"tier": ["vip"]}, {"tier": ["base", "none"]}, {"birthday": near}]
+    marks: list[Node] = [{"tag": "a"}, {"tier": ["vip"]}, {"tier": ["base", "none"]}, {"birthday": near}, scores(rng)]
     return rng.choice(marks)
+
+
+def scores(rng: random.Random) -> Node:
+    named = rng.sample(["recency", "frequency"], rng.randint(1, 2))
+    return {"rfm": {name: rng.sample([1, 3, 5], rng.randint(1, 2)) for name in named}}
 
 
 def event(rng: random.Random) -> Node:

@@ -23,6 +23,7 @@ from segment_svc.nodes import (
     Occurred,
     OneOf,
     Rule,
+    Scored,
     Since,
     Tagged,
     Test,
@@ -63,6 +64,8 @@ def holds(rule: Rule, customer: Customer, t: int) -> bool:
         case Birthday(within, calendar):
             born = in_force(customer, "birthday", t)
             return naive.near(born, customer.zone, t, within=within, calendar=calendar)
+        case Scored():
+            return all(attribute(customer, name, t) in values for name, values in rule.given)
         case Attribute(name, test):
             return passes(attribute(customer, name, t), test)
         case Occurred():

@@ -38,7 +38,7 @@ async def test_names_need_not_be_unique(segment: Stage) -> None:
         ({"name": "x", "rule": {"audience": "aud_none"}}, "rule.audience"),
         ({"name": "x", "rule": CARTED, "colour": "red"}, "colour"),
         ({"name": "", "rule": CARTED}, "name"),
-        ({"name": "x", "rule": {"rfm": {"recency": [5]}}}, "rule.rfm"),
+        ({"name": "x", "rule": {"rfm": {"recency": [6]}}}, "rule.rfm.recency[0]"),
     ],
 )
 async def test_a_wrong_body_is_refused_with_the_field(segment: Stage, body: dict[str, Any], field: str) -> None:

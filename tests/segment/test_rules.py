@@ -3,7 +3,7 @@
 import pytest
 
 from segment_svc import rules
-from segment_svc.nodes import Aged, AllOf, Attribute, Bounds, InAudience, Not, Occurred, OneOf, Since, Tagged
+from segment_svc.nodes import Aged, AllOf, Attribute, Bounds, InAudience, Not, Occurred, OneOf, Scored, Since, Tagged
 from segment_svc.rules import RuleError
 
 DAY = 86_400_000_000
@@ -132,22 +132,22 @@ def test_a_moment_is_read_with_its_offset() -> None:
         ({"birthday": {"within_next": "7d", "calendar": "hebrew"}}, "rule.birthday.calendar"),
         ({"birthday": {"within_next": "7d", "within": "7d"}}, "rule.birthday.within"),
         ({"birthday": {"within_next": "7d"}, "known": True}, "rule.known"),
+        ({"rfm": {}}, "rule.rfm"),
+        ({"rfm": [5]}, "rule.rfm"),
+        ({"rfm": {"recency": []}}, "rule.rfm.recency"),
+        ({"rfm": {"recency": [5, 6]}}, "rule.rfm.recency[1]"),
+        ({"rfm": {"monetary": [True]}}, "rule.rfm.monetary[0]"),
+        ({"rfm": {"age": [5]}}, "rule.rfm.age"),
     ],
 )
 def test_what_is_wrong_is_told_with_its_place(rule: object, path: str) -> None:
     assert error(rule).path == path
 
 
-@pytest.mark.parametrize(
-    "rule",
-    [
-        {"rfm": {"recency": [4, 5]}},
-        {"attribute": "consumption_level", "at_least": 3},
-        {"attribute": "loyalty_level", "at_least": 3},
-    ],
-)
-def test_what_is_still_to_come_says_so(rule: object) -> None:
-    assert "not available yet" in error(rule).message
+def test_scores_are_read() -> None:
+    rule = rules.parse({"rfm": {"recency": [4, 5], "monetary": [5]}})
+    assert rule == Scored(recency=frozenset({4, 5}), monetary=frozenset({5}))
+    assert rules.reads(rule).attributes == {"recency", "monetary"}
 
 
 def test_a_rule_has_at_most_32_levels_and_200_conditions() -> None:

@@ -72,6 +72,12 @@ SPOKEN: list[tuple[dict[str, Any], str, str]] = [
         "今天过农历生日",
         "have their birthday today by the lunar calendar",
     ),
+    (
+        {"rfm": {"recency": [5, 4], "monetary": [1]}},
+        "RFM得分：最近消费4或5，消费金额1",
+        "have scores by RFM: recency 4 or 5, monetary 1",
+    ),
+    ({"attribute": "loyalty_level", "at_least": 4}, "忠诚度等级至少4", "have a loyalty level of at least 4"),
     ({"event": "page.viewed"}, "任何时候，浏览页面至少1次", "viewed a page at least once at any time"),
     (
         {"event": "trade.completed", "count": {"at_least": 1, "at_most": 1}, "within": "720d"},

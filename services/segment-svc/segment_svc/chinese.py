@@ -17,6 +17,7 @@ from segment_svc.nodes import (
     Known,
     Occurred,
     OneOf,
+    Scored,
     Since,
     Tagged,
     Window,
@@ -76,6 +77,7 @@ FLAGS = {
     "fan": ("是粉丝", "不是粉丝"),
 }
 GENDERS = {"female": "女", "male": "男", "unknown": "未知"}
+SCORES = {"recency": "最近消费", "frequency": "消费频率", "monetary": "消费金额"}
 CALENDARS = {"solar": "公历", "lunar": "农历"}
 MONEY = ("amount", "average_order_value")
 MOMENTS = ("registered_at", "first_trade_at", "last_trade_at")
@@ -94,6 +96,8 @@ def condition(rule: Condition, terms: Terms) -> str:
             return f"会员等级为{_either(map(quoted, sorted(tiers)))}"
         case InAudience(audience):
             return f"属于人群{terms.audience(audience)}"
+        case Scored():
+            return f"RFM得分：{'，'.join(_score(name, values) for name, values in rule.given)}"
         case Birthday(within, calendar):
             ahead = f"或未来{_length(within)}内" if within else ""
             return f"今天{ahead}过{CALENDARS[calendar]}生日"
@@ -127,6 +131,10 @@ def _one_of(name: str, values: frozenset[str] | frozenset[int], terms: Terms) ->
         return _either(map(_number(name, terms), numbers))
     texts = sorted(value for value in values if isinstance(value, str))
     return _either(map(GENDERS.__getitem__ if name == "gender" else quoted, texts))
+
+
+def _score(name: str, values: frozenset[int]) -> str:
+    return f"{SCORES[name]}{_either(map(str, sorted(values)))}"
 
 
 def _occurred(rule: Occurred, terms: Terms) -> str:

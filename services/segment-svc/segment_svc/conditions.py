@@ -12,6 +12,7 @@ from huitou_events.moments import Moment
 from huitou_events.values import LARGEST
 from segment_svc.nodes import (
     EVENTS,
+    LEVELS,
     MEASURES,
     Aged,
     Attribute,
@@ -27,10 +28,9 @@ from segment_svc.nodes import (
 )
 
 TEXTS = ("gender", "country", "province", "city", "language", "source")
-NUMBERS = ("age", "points", "trades", "amount", "average_order_value")
+NUMBERS = ("age", "points", "trades", "amount", "average_order_value", *LEVELS)
 MOMENTS = ("registered_at", "first_trade_at", "last_trade_at")
 FLAGS = ("has_phone", "sms_consent", "member", "fan")
-NOT_YET = ("consumption_level", "loyalty_level")
 GENDERS = frozenset({"female", "male", "unknown"})
 OPERATORS = ("in", "at_least", "at_most", "between", "known", "is")
 WINDOWS = ("within", "between", "since")
@@ -53,8 +53,6 @@ def attribute(value: dict[str, object], path: str) -> Attribute:
     """A condition on what is known of the customer."""
     fields(value, path, "attribute", *OPERATORS)
     name, at = text(value["attribute"], f"{path}.attribute"), f"{path}.attribute"
-    if name in NOT_YET:
-        fail(at, f"{name!r} is not available yet")
     for names, operators, read in KINDS_OF_ATTRIBUTE:
         if name in names:
             given = [operator for operator in OPERATORS if operator in value]

@@ -17,6 +17,7 @@ from segment_svc.nodes import (
     Known,
     Occurred,
     OneOf,
+    Scored,
     Since,
     Tagged,
     Window,
@@ -91,6 +92,8 @@ def condition(rule: Condition, terms: Terms) -> str:
             return f"are in tier {_either(map(quoted, sorted(tiers)))}"
         case InAudience(audience):
             return f"are in the audience {terms.audience(audience)}"
+        case Scored():
+            return f"have scores by RFM: {', '.join(_score(name, values) for name, values in rule.given)}"
         case Birthday(within, calendar):
             ahead = f" or within the next {_length(within)}" if within else ""
             return f"have their birthday today{ahead} by the {calendar} calendar"
@@ -124,6 +127,10 @@ def _one_of(name: str, values: frozenset[str] | frozenset[int], terms: Terms) ->
         return f" of {_either(map(_money(terms) if name in MONEY else str, numbers))}"
     texts = sorted(value for value in values if isinstance(value, str))
     return f" {_either(texts if name == 'gender' else map(quoted, texts))}"
+
+
+def _score(name: str, values: frozenset[int]) -> str:
+    return f"{name} {_either(map(str, sorted(values)))}"
 
 
 def _occurred(rule: Occurred, terms: Terms) -> str:

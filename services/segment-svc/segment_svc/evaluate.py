@@ -24,6 +24,7 @@ from segment_svc.nodes import (
     Occurred,
     OneOf,
     Rule,
+    Scored,
     Tagged,
 )
 from segment_svc.occurrences import measured
@@ -80,7 +81,7 @@ class Evaluation:
         truths = [self.truth(one) for one in rule.rules]
         return (every if isinstance(rule, AllOf) else some)(truths, self.view.at)
 
-    def _condition(self, rule: Occurred | Attribute | Tagged | InTier | Birthday) -> Truth:
+    def _condition(self, rule: Occurred | Attribute | Tagged | InTier | Birthday | Scored) -> Truth:
         view = self.view
         match rule:
             case Occurred():
@@ -93,6 +94,8 @@ class Evaluation:
                 return figure(view, name, test) if name in FIGURES else attribute(view, name, test)
             case Birthday():
                 return celebrating(view, rule)
+            case Scored():
+                return every([attribute(view, name, OneOf(values)) for name, values in rule.given], view.at)
             case InTier(tiers):
                 return attribute(view, "tier", OneOf(tiers))
             case Tagged(tag):

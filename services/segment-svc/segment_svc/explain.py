@@ -10,10 +10,11 @@ import numpy as np
 from huitou_events import moment
 from segment_svc import birthdays
 from segment_svc.attributes import age, standing
-from segment_svc.conditions import FLAGS
+from segment_svc.conditions import FLAGS, NUMBERS
 from segment_svc.evaluate import Evaluation
 from segment_svc.figures import COMPLETED, FIGURES
 from segment_svc.nodes import (
+    LEVELS,
     Aged,
     AllOf,
     AnyOf,
@@ -28,6 +29,7 @@ from segment_svc.nodes import (
     Occurred,
     OneOf,
     Rule,
+    Scored,
     Since,
     Tagged,
     Test,
@@ -44,35 +46,44 @@ DATED = ("registered_at", "first_trade_at", "last_trade_at")
 UNITS = (("d", 86_400_000_000), ("h", 3_600_000_000), ("m", 60_000_000))
 
 
-def why(rule: Rule, person: Person, timezone: ZoneInfo, at: int) -> Node:
-    """The rule as JSON, each node with `value` and `until` (RFC 3339 or None), conditions also with `measured`."""
-    return _explained(rule, Evaluation(View(People.of([person], timezone), np.array([at]))))
+def why(rule: Rule, person: Person, timezone: ZoneInfo, at: int, snapshot: Node | None = None) -> Node:
+    """The rule as JSON, each node with `value` and `until` (RFC 3339 or None), conditions also with `measured`.
+
+    Those that see the shop's latest snapshot name it.
+    """
+    return _explained(rule, Evaluation(View(People.of([person], timezone), np.array([at]))), snapshot)
 
 
-def _explained(rule: Rule, evaluation: Evaluation) -> Node:
+def _explained(rule: Rule, evaluation: Evaluation, snapshot: Node | None) -> Node:
     value, until = outcome(evaluation.truth(rule), evaluation.view.at)
-    node = _node(rule, evaluation)
+    node = _node(rule, evaluation, snapshot)
     node["value"] = bool(value[0])
-    if isinstance(rule, Occurred | Attribute | InTier | Birthday):
+    if isinstance(rule, Occurred | Attribute | InTier | Birthday | Scored):
         node["measured"] = _measured(rule, evaluation.view)
+    if isinstance(rule, Scored) or (isinstance(rule, Attribute) and rule.name in LEVELS):
+        node["snapshot"] = snapshot
     node["until"] = _written(int(until[0]))
     return node
 
 
-def _node(rule: Rule, evaluation: Evaluation) -> Node:
+def _node(rule: Rule, evaluation: Evaluation, snapshot: Node | None) -> Node:
     match rule:
         case AllOf(rules):
-            return {"all": [_explained(one, evaluation) for one in rules]}
+            return {"all": [_explained(one, evaluation, snapshot) for one in rules]}
         case AnyOf(rules):
-            return {"any": [_explained(one, evaluation) for one in rules]}
+            return {"any": [_explained(one, evaluation, snapshot) for one in rules]}
         case Not(inner):
-            return {"not": _explained(inner, evaluation)}
+            return {"not": _explained(inner, evaluation, snapshot)}
         case InAudience(audience, there):
-            return {"audience": audience} | ({"rule": _explained(there, evaluation)} if there is not None else {})
+            return {"audience": audience} | (
+                {"rule": _explained(there, evaluation, snapshot)} if there is not None else {}
+            )
         case Tagged(tag, there):
-            return {"tag": tag} | ({"rule": _explained(there, evaluation)} if there is not None else {})
+            return {"tag": tag} | ({"rule": _explained(there, evaluation, snapshot)} if there is not None else {})
         case InTier(tiers):
             return {"tier": sorted(tiers)}
+        case Scored():
+            return {"rfm": {name: sorted(values) for name, values in rule.given}}
         case Birthday(within, calendar):
             return {"birthday": {"within_next": _duration(within), "calendar": calendar}}
         case Attribute(name, test):
@@ -126,13 +137,15 @@ def _duration(span: int) -> str:
     return f"{span // size}{unit}"
 
 
-def _measured(rule: Occurred | Attribute | InTier | Birthday, view: View) -> object:
+def _measured(rule: Occurred | Attribute | InTier | Birthday | Scored, view: View) -> object:
     match rule:
         case Occurred():
             return int(present(measured(view, rule), view.at)[0])
         case Birthday(_, calendar):
             there = birthdays.following(standing(view, "birthday", 0), calendar, int(view.at[0]), view.people.zone)
             return None if there is None else there.isoformat()
+        case Scored():
+            return {name: _number(view, name) for name, _ in rule.given}
         case InTier():
             return _text(view, "tier")
         case Attribute(name):
@@ -144,14 +157,18 @@ def _measured(rule: Occurred | Attribute | InTier | Birthday, view: View) -> obj
                 return standing(view, name, 0) == 1
             if name == "registered_at":
                 return _written(standing(view, name, 0))
-            if name == "points":
-                points = standing(view, name, 0)
-                return None if points == UNKNOWN else points
+            if name in NUMBERS:
+                return _number(view, name)
             return _text(view, name) or ("unknown" if name == "gender" else None)
 
 
 def _text(view: View, name: str) -> str | None:
     return CODES.texts.get(standing(view, name, 0))
+
+
+def _number(view: View, name: str) -> int | None:
+    there = standing(view, name, 0)
+    return None if there == UNKNOWN else there
 
 
 def _figure(name: str, view: View) -> object:

@@ -14,6 +14,8 @@ from segment_svc.facts import NOTHING, Entry
 from segment_svc.memory import Known
 from segment_svc.people import Change, History, Line, Person, changes
 
+SNAPSHOT = "snapshot.published"
+"""The type of the entries that hold scores of a snapshot."""
 COLUMNS = (
     "shop_id",
     "customer_id",
@@ -172,10 +174,19 @@ async def erase(tx: Tx, customers: Sequence[Customer]) -> None:
         """
         DELETE FROM history AS h
         USING unnest($1::text[], $2::text[], $3::bigint[]) AS k (shop_id, customer_id, until)
-        WHERE h.shop_id = k.shop_id AND h.customer_id = k.customer_id AND h.at <= k.until
+        WHERE h.shop_id = k.shop_id AND h.customer_id = k.customer_id AND (h.at <= k.until OR h.type = $4)
         """,
         *forgotten,
+        SNAPSHOT,
     )
+    for table in ("score", "score_change"):
+        await tx.execute(
+            f"""
+            DELETE FROM {table} AS s USING unnest($1::text[], $2::text[]) AS k (shop_id, customer_id)
+            WHERE s.shop_id = k.shop_id AND s.customer_id = k.customer_id
+            """,
+            *forgotten[:2],
+        )
     rows = await tx.fetch(
         """
         DELETE FROM tag AS t

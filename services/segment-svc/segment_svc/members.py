@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from huitou_chassis import NotFound, Tx
-from segment_svc import explain, histories, roster
+from segment_svc import explain, histories, roster, snapshots
 from segment_svc.customers import Customer
 from segment_svc.evaluate import evaluate
 from segment_svc.people import NEVER, People
@@ -70,7 +70,9 @@ async def one(tx: Tx, shop: str, audience: str, customer: str) -> tuple[Member |
     found = people[0]
     since = found.members.get(audience)
     until = _until(there, audience, people, tx.us)
-    why = explain.why(there.rules[audience], found.person, there.timezone, max(tx.us, found.evaluated or tx.us))
+    snapshot = await snapshots.latest(tx, shop)
+    at = max(tx.us, found.evaluated or tx.us)
+    why = explain.why(there.rules[audience], found.person, there.timezone, at, snapshot.name if snapshot else None)
     return None if since is None else Member(customer, since, until.get(customer)), why
 
 

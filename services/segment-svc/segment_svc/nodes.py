@@ -31,6 +31,8 @@ DELIVERIES = (
 EVENTS = (*TRADES, REFUND, *BEHAVIOURS, *BENEFITS, *DELIVERIES)
 """The events that a condition may name. A place in this tuple is the event's code in the columns of `people`."""
 
+SCORES = ("recency", "frequency", "monetary")
+LEVELS = ("consumption_level", "loyalty_level")
 MEASURES = ("count", "amount", "quantity", "items", "days")
 
 
@@ -145,6 +147,21 @@ class Birthday:
 
 
 @dataclass(frozen=True, slots=True)
+class Scored:
+    """Each of the customer's scores of the latest snapshot that is named is one of these."""
+
+    recency: frozenset[int] | None = None
+    frequency: frozenset[int] | None = None
+    monetary: frozenset[int] | None = None
+
+    @property
+    def given(self) -> list[tuple[str, frozenset[int]]]:
+        """The scores that are named, with what they may be."""
+        parts = (("recency", self.recency), ("frequency", self.frequency), ("monetary", self.monetary))
+        return [(name, values) for name, values in parts if values is not None]
+
+
+@dataclass(frozen=True, slots=True)
 class Occurred:
     """A measure of the customer's events within a window lies within bounds."""
 
@@ -157,5 +174,5 @@ class Occurred:
     unless_later: frozenset[str] | None = None
 
 
-Condition: TypeAlias = Attribute | Tagged | InTier | InAudience | Birthday | Occurred
+Condition: TypeAlias = Attribute | Tagged | InTier | InAudience | Birthday | Scored | Occurred
 Rule: TypeAlias = AllOf | AnyOf | Not | Condition

@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from segment_svc.nodes import EVENTS, REFUND
+from segment_svc.nodes import EVENTS, LEVELS, REFUND, SCORES
 
 Ints: TypeAlias = NDArray[np.int64]
 Bools: TypeAlias = NDArray[np.bool_]
@@ -45,6 +45,8 @@ CHANGING = (
     "fan",
     "points",
     "tier",
+    *SCORES,
+    *LEVELS,
 )
 """The names that a change may have."""
 

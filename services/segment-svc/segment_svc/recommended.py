@@ -3,6 +3,7 @@
 from typing import Any
 
 from huitou_chassis import Tx
+from segment_svc import schedules
 
 RULES: dict[str, tuple[str, dict[str, Any]]] = {
     "interested": (
@@ -37,6 +38,7 @@ async def found(tx: Tx, shops: list[str]) -> None:
         shops,
         [settings[shop].timezone.key for shop in shops],
     )
+    await schedules.found(tx, shops, [settings[shop].timezone for shop in shops])
     rows = [(shop, audience, name, rule) for shop in shops for audience, (name, rule) in RULES.items()]
     await tx.execute(
         """

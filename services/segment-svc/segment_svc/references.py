@@ -18,6 +18,7 @@ from segment_svc.nodes import (
     Not,
     Occurred,
     Rule,
+    Scored,
     Tagged,
 )
 
@@ -67,6 +68,8 @@ def reads(rule: Rule) -> Reads:
             return Reads(events=frozenset({"trade.completed", REFUND}))
         case Attribute(name):
             return Reads(attributes=frozenset({"birthday" if name == "age" else name}))
+        case Scored():
+            return Reads(attributes=frozenset(name for name, _ in rule.given))
         case Birthday():
             return Reads(attributes=frozenset({"birthday"}))
         case Occurred():

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from segment_svc.conditions import RuleError, attribute, birthday, event, fail, fields, text, texts
-from segment_svc.nodes import AllOf, AnyOf, InAudience, InTier, Not, Rule, Tagged
+from segment_svc.nodes import SCORES, AllOf, AnyOf, InAudience, InTier, Not, Rule, Scored, Tagged
 from segment_svc.references import Reads, expand, is_kept, kept, reads
 
 __all__ = ["LEVELS", "MOST", "Reads", "RuleError", "expand", "is_kept", "kept", "parse", "reads"]
 
 LEVELS = 32
 MOST = 200
-NOT_YET = ("rfm",)
+BEST_SCORE = 5
 
 
 class Budget:
@@ -60,9 +60,6 @@ def _condition(value: dict[str, object], path: str) -> Rule:
     for name, read in CONDITIONS.items():
         if name in value:
             return read(value, path)
-    for name in NOT_YET:
-        if name in value:
-            fail(f"{path}.{name}", "not available yet")
     known = ", ".join(("all", "any", "not", *CONDITIONS))
     found = f" and not {', '.join(sorted(map(repr, value)))[:100]}" if value else ""
     raise RuleError(path, f"a rule has one of {known}{found}")
@@ -83,6 +80,24 @@ def _tier(value: dict[str, object], path: str) -> Rule:
     return InTier(texts(value["tier"], f"{path}.tier"))
 
 
+def _rfm(value: dict[str, object], path: str) -> Rule:
+    fields(value, path, "rfm")
+    given, at = value["rfm"], f"{path}.rfm"
+    if not isinstance(given, dict) or not given:
+        fail(at, 'an object with at least one score is expected, for example {"recency": [4, 5]}')
+    fields(given, at, *SCORES)
+    return Scored(**{name: _scores(values, f"{at}.{name}") for name, values in given.items()})
+
+
+def _scores(value: object, path: str) -> frozenset[int]:
+    if not isinstance(value, list) or not value:
+        fail(path, "a list of at least one score is expected")
+    for place, one in enumerate(value):
+        if isinstance(one, bool) or not isinstance(one, int) or not 1 <= one <= BEST_SCORE:
+            fail(f"{path}[{place}]", f"a score is a whole number from 1 to {BEST_SCORE}")
+    return frozenset(value)
+
+
 CONDITIONS: dict[str, Callable[[dict[str, object], str], Rule]] = {
     "attribute": attribute,
     "tag": _tag,
@@ -90,4 +105,5 @@ CONDITIONS: dict[str, Callable[[dict[str, object], str], Rule]] = {
     "tier": _tier,
     "event": event,
     "birthday": birthday,
+    "rfm": _rfm,
 }

@@ -1,0 +1,51 @@
+"""The versions of what customers are in the whole shop; publishing them is left to publications."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from huitou_chassis import Tx
+from huitou_events import moment
+from segment_svc import roster
+from segment_svc.scores import Cell
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A version of a shop's scores; `published` in microseconds, `cells` as `scores.compute` gives them."""
+
+    version: int
+    published: int
+    cells: Sequence[dict[str, Any]]
+
+    @property
+    def name(self) -> dict[str, object]:
+        """How `why` names it."""
+        return {"version": self.version, "published_at": moment(self.published).isoformat().replace("+00:00", "Z")}
+
+
+async def latest(tx: Tx, shop: str) -> Snapshot | None:
+    """The latest one that was published."""
+    row = await tx.fetchrow(
+        "SELECT version, published_us, cells FROM snapshot WHERE shop_id = $1 ORDER BY version DESC LIMIT 1", shop
+    )
+    return None if row is None else Snapshot(*row)
+
+
+async def ask(tx: Tx, shop: str) -> None:
+    """A snapshot is made at once instead of at its next moment."""
+    await roster.read(tx, [shop])
+    await tx.execute("UPDATE snapshot_plan SET next_us = least(next_us, $2) WHERE shop_id = $1", shop, tx.us)
+
+
+async def add(tx: Tx, shop: str, cells: Sequence[Cell]) -> None:
+    """The next version, published now."""
+    await tx.execute(
+        """
+        INSERT INTO snapshot (shop_id, version, published_us, cells)
+        SELECT $1, coalesce(max(version), 0) + 1, $2, $3 FROM snapshot WHERE shop_id = $1
+        """,
+        shop,
+        tx.us,
+        cells,
+    )
