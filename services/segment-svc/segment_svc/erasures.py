@@ -28,13 +28,14 @@ async def apply(tx: Tx, erased: Sequence[Customer]) -> None:
     """Deletes what is to be forgotten and reads what is left of the customers."""
     if not erased:
         return
+    before = await histories.people(tx, [customer.key for customer in erased])
     await histories.erase(tx, erased)
     await moves.erase(tx, erased)
     await histories.load(tx, erased)
     born = await histories.earliest(tx, [customer.key for customer in erased])
     for customer in erased:
         customer.born = born.get(customer.key)
-    await partings.part(tx, erased)
+    await partings.part(tx, erased, before)
 
 
 def begin(customer: Customer, there: Roster, now: int, erasure: Event[Any], causes: dict[int, Cause]) -> Walk:

@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from huitou_chassis import Tx
 from segment_svc import customers, tallies, traits
 from segment_svc.customers import Customer
+from segment_svc.people import Person
 from segment_svc.tallies import DEEDS, SLOT
 
 
-async def part(tx: Tx, erased: Sequence[Customer]) -> None:
+async def part(tx: Tx, erased: Sequence[Customer], before: Sequence[Person]) -> None:
     """Parts the customers from what was counted of them, which stays and is nobody's; what is left of them is theirs.
 
-    Their history holds only what came after their erasure.
+    Their history holds only what came after their erasure; `before` are the people that they were.
     """
     numbers = [customer.who for customer in erased]
     await tallies.count_of(tx, numbers)
@@ -20,7 +21,7 @@ async def part(tx: Tx, erased: Sequence[Customer]) -> None:
     if late:
         await _hand_over_acts(tx, late)
         await _hand_over_deeds(tx, late)
-    await traits.part(tx, list(zip(numbers, erased, strict=True)))
+    await traits.part(tx, numbers, erased, before)
     await _blur(tx, [customer.shop for customer in erased], numbers)
 
 

@@ -8,7 +8,7 @@ from huitou_chassis import Context, Tx
 from segment_svc import customers, histories
 from segment_svc.customers import Customer
 from segment_svc.facts import Entry
-from segment_svc.people import CHANGING, CODES, UNKNOWN, Ints
+from segment_svc.people import CHANGING, CODES, UNKNOWN, Ints, Person
 from segment_svc.tallies import SLOT
 
 MOST = 1000
@@ -104,18 +104,26 @@ async def follow(ctx: Context) -> bool:
     return len(rows) == MOST
 
 
-async def part(tx: Tx, numbers: Sequence[tuple[int, Customer]]) -> None:
-    """Of erased customers, by their former number, gender, fan and membership until then stay; nothing else does."""
+async def part(tx: Tx, numbers: Sequence[int], erased: Sequence[Customer], before: Sequence[Person]) -> None:
+    """Of erased customers, by their former numbers, gender, fan and membership stay, as they were at their erasure.
+
+    `before` are the people that they were before it was known, with what came after it.
+    """
+    rows = []
+    for number, customer, person in zip(numbers, erased, before, strict=True):
+        at = min(customer.erased or 0, tx.us)
+        was = traits(person.changes, at)
+        left = at - at % SLOT + SLOT if was.joined is not None and was.left is None else was.left
+        rows.append((customer.shop, number, was.gender, was.fan, was.joined, left))
     await tx.execute(
         """
         UPDATE trait AS t
-        SET customer_id = NULL, birthday = NULL, country = NULL, province = NULL, city = NULL, next_us = NULL,
-            left_us = coalesce(t.left_us, CASE WHEN t.joined_us IS NOT NULL THEN k.until END)
-        FROM unnest($1::text[], $2::bigint[], $3::bigint[]) AS k (shop_id, who, until)
+        SET customer_id = NULL, gender = k.gender, birthday = NULL, country = NULL, province = NULL, city = NULL,
+            fan = k.fan, joined_us = k.joined, left_us = k.until, next_us = NULL
+        FROM unnest($1::text[], $2::bigint[], $3::text[], $4::bool[], $5::bigint[], $6::bigint[])
+            AS k (shop_id, who, gender, fan, joined, until)
         WHERE t.shop_id = k.shop_id AND t.who = k.who
         """,
-        [customer.shop for _, customer in numbers],
-        [number for number, _ in numbers],
-        [(customer.erased or 0) // SLOT * SLOT + SLOT for _, customer in numbers],
+        *map(list, zip(*rows, strict=True)),
     )
-    await write(tx, [customer for _, customer in numbers if len(customer.person.changes)])
+    await write(tx, [customer for customer in erased if len(customer.person.changes)])
