@@ -1,6 +1,7 @@
 """Calls on a shop's figures."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import date, datetime
 from typing import Annotated, Any
 
@@ -9,7 +10,8 @@ from pydantic import Field
 
 from huitou_chassis import Model, Router, ShopId, Transaction
 from huitou_events import moment
-from segment_svc import overviews, roster, splits
+from segment_svc import industries, overviews, roster, splits
+from segment_svc.industries import Industry
 from segment_svc.insights import PLACES
 from segment_svc.overviews import Figures, share
 from segment_svc.periods import Period, period
@@ -21,6 +23,14 @@ From = Annotated[str | None, Query(alias="from", max_length=40, description="A d
 NAMED = 10
 
 router = Router(tags=["figures"])
+
+
+class IndustryOut(Model):
+    """What the industry reaches, by the table that the shop imported; in `total` the mean of the days."""
+
+    industry: str
+    conversion: float | None
+    dwell_seconds: float | None
 
 
 class FiguresOut(Model):
@@ -47,6 +57,7 @@ class FiguresOut(Model):
     members: int
     active_members: int
     member_activity: float | None
+    industries: list[IndustryOut]
 
 
 class DayFigures(FiguresOut):
@@ -119,27 +130,33 @@ async def overview(shop: ShopId, tx: Transaction, from_: From = None, until: Whe
     asked = period(tx, (await roster.read(tx, [shop]))[shop].timezone, from_, until)
     found = await overviews.overview(tx, shop, asked)
     parts = await splits.splits(tx, shop, asked)
+    others = await industries.beside(tx, shop, asked)
     return OverviewOut(
         from_=moment(asked.bounds[0]),
         until=moment(asked.bounds[-1]),
         timezone=asked.zone.key,
-        total=FiguresOut(**_figures(found.total)),
-        days=[_day(asked, place, figures) for place, figures in enumerate(found.days)],
+        total=FiguresOut(**_figures(found.total), industries=_industries(others[0])),
+        days=[_day(asked, place, one, others[place + 1]) for place, one in enumerate(found.days)],
         splits=_splits(parts, found.total.visitors),
     )
 
 
-def _day(asked: Period, place: int, found: Figures) -> DayFigures:
+def _day(asked: Period, place: int, found: Figures, others: Sequence[Industry]) -> DayFigures:
     return DayFigures(
         date=date.fromordinal(asked.days[place]),
         from_=moment(asked.bounds[place]),
         until=moment(asked.bounds[place + 1]),
         **_figures(found),
+        industries=_industries(others),
     )
 
 
 def _figures(found: Figures) -> dict[str, Any]:
-    return {name: getattr(found, name) for name in FiguresOut.model_fields}
+    return {name: getattr(found, name) for name in FiguresOut.model_fields if name != "industries"}
+
+
+def _industries(found: Sequence[Industry]) -> list[IndustryOut]:
+    return [IndustryOut(**asdict(one)) for one in found]
 
 
 def _splits(found: Splits, visitors: int) -> SplitsOut:
