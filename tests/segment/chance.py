@@ -6,7 +6,7 @@ from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
 from huitou_events import micros
-from segment_svc.nodes import BEHAVIOURS, REFUND, TRADES
+from segment_svc.nodes import BEHAVIOURS, REFUND, TRADES, Cycles
 from segment_svc.people import Change, Line, Occurrence
 from tests.naive.birthdays import CALENDARS
 from tests.segment.interpreter import Customer
@@ -82,8 +82,20 @@ def rule(rng: random.Random, depth: int = 2) -> Node:
 
 def mark(rng: random.Random) -> Node:
     near = {"within_next": rng.choice(["0d", "36h", "7d", "30d", "366d"]), "calendar": rng.choice(CALENDARS)}
-    marks: list[Node] = [{"tag": "a"}, {"tier": ["vip"]}, {"tier": ["base", "none"]}, {"birthday": near}, scores(rng)]
+    marks: list[Node] = [
+        {"tag": "a"},
+        {"tier": ["vip"]},
+        {"tier": ["base", "none"]},
+        {"birthday": near},
+        scores(rng),
+        {"repurchase": True},
+    ]
     return rng.choice(marks)
+
+
+def cycles(rng: random.Random) -> Cycles:
+    low = {item: rng.randint(0, 12) for item in rng.sample(["i1", "i2", "i3", "i9"], 3)}
+    return Cycles.of({item: (days, days + rng.randint(0, 9)) for item, days in low.items()})
 
 
 def scores(rng: random.Random) -> Node:

@@ -22,6 +22,7 @@ from segment_svc.nodes import (
     Not,
     Occurred,
     OneOf,
+    Repurchase,
     Rule,
     Scored,
     Since,
@@ -33,6 +34,7 @@ from tests.naive import birthdays as naive
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SINCE_2010 = (datetime(2010, 1, 1, tzinfo=UTC) - EPOCH) // timedelta(microseconds=1)
+DAY = 86_400_000_000
 FLAGS = ("has_phone", "sms_consent", "member", "fan")
 
 
@@ -64,12 +66,25 @@ def holds(rule: Rule, customer: Customer, t: int) -> bool:
         case Birthday(within, calendar):
             born = in_force(customer, "birthday", t)
             return naive.near(born, customer.zone, t, within=within, calendar=calendar)
+        case Repurchase(cycles):
+            return cycles is not None and any(buys_again(customer, t, *cycle) for cycle in cycles.days.items())
         case Scored():
             return all(attribute(customer, name, t) in values for name, values in rule.given)
         case Attribute(name, test):
             return passes(attribute(customer, name, t), test)
         case Occurred():
             return passes(measure(rule, customer, t), rule.bounds)
+
+
+def buys_again(customer: Customer, t: int, item: str, days: tuple[int, int]) -> bool:
+    """Whether the latest purchase of the item that counts is as long ago as its cycle."""
+    happened = standing(customer, t)
+    bought = [
+        one.at
+        for one in happened
+        if one.kind == "trade.completed" and not refunded(happened, one) and item in [line.item for line in one.lines]
+    ]
+    return bool(bought) and days[0] * DAY <= t - max(bought) < (days[1] + 1) * DAY
 
 
 def passes(value: object, test: Test) -> bool:
@@ -275,6 +290,9 @@ def moments(rule: Rule, customer: Customer) -> set[int]:
             return moments(one, customer) if one else facts
         case Occurred(window=Aged(oldest, newest)):
             return facts | {at + age for at in facts for age in (oldest, newest)}
+        case Repurchase(cycles) if cycles is not None:
+            ends = {end * DAY for low, high in cycles.days.values() for end in (low, high + 1)}
+            return facts | {at + end for at in facts for end in ends}
         case Birthday(within, calendar):
             said = [change.value for change in customer.changes if change.name == "birthday"]
             return facts.union(

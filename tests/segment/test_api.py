@@ -14,7 +14,7 @@ from tests.stage import Stage
 async def test_every_shop_has_the_recommended_audiences(segment: Stage) -> None:
     answer = await segment.get("/audiences")
     found = {row["id"]: (row["state"], row["recommended"], row["size"]) for row in answer.json()["items"]}
-    assert found == {"interested": ("live", True, 0), "new-customers": ("live", True, 0)}
+    assert found == dict.fromkeys(("interested", "new-customers", "repurchase"), ("live", True, 0))
 
 
 @pytest.mark.parametrize("method", ["patch", "delete"])
@@ -52,7 +52,7 @@ async def test_a_preview_counts_and_saves_nothing(segment: Stage) -> None:
     answer = await segment.post("/audiences/preview", json={"rule": CARTED})
     found = answer.json()
     assert (found["size"], found["exact"], len(found["sample"])) == (12, True, 10)
-    assert len((await segment.get("/audiences")).json()["items"]) == 2
+    assert len((await segment.get("/audiences")).json()["items"]) == 3
 
 
 async def test_in_a_large_shop_a_preview_says_how_far_off_it_may_be(segment: Stage) -> None:

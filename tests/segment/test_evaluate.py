@@ -10,7 +10,7 @@ import pytest
 from huitou_events import micros
 from segment_svc import rules
 from segment_svc.evaluate import evaluate
-from segment_svc.nodes import Occurred, Rule
+from segment_svc.nodes import Occurred, Repurchase, Rule
 from segment_svc.occurrences import measured
 from segment_svc.people import NEVER, Change, History, Ints, Line, Occurrence, People, Person, changes
 from segment_svc.steps import present
@@ -42,7 +42,8 @@ def test_value_and_next_moment_are_those_of_a_plain_reading(seed: int) -> None:
     rng = random.Random(seed)
     crowd, people, at = crowd_of(rng)
     written = {f"r{number}": chance.rule(rng) for number in range(12)}
-    parsed = {name: rules.parse(rule) for name, rule in written.items()}
+    lookup = {"repurchase": Repurchase(chance.cycles(rng))}
+    parsed = {name: rules.expand(rules.parse(rule), lookup) for name, rule in written.items()}
     found = evaluate(parsed, people, np.array(at))
     for name, rule in parsed.items():
         for place, one in enumerate(crowd):

@@ -53,7 +53,11 @@ async def test_a_kept_tag_is_shown_with_the_customer_and_is_no_audience(segment:
         ["rule", "hand"],
         [],
     )
-    assert {row["id"] for row in (await segment.get("/audiences")).json()["items"]} == {"interested", "new-customers"}
+    assert [row["id"] for row in (await segment.get("/audiences")).json()["items"]] == [
+        "interested",
+        "new-customers",
+        "repurchase",
+    ]
     for method in (segment.get, segment.delete):
         assert (await method("/audiences/%23eager")).status_code == 404
     answer = await segment.post("/audiences", json={"name": "x", "rule": {"audience": "#eager"}})

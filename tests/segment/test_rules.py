@@ -132,6 +132,8 @@ def test_a_moment_is_read_with_its_offset() -> None:
         ({"birthday": {"within_next": "7d", "calendar": "hebrew"}}, "rule.birthday.calendar"),
         ({"birthday": {"within_next": "7d", "within": "7d"}}, "rule.birthday.within"),
         ({"birthday": {"within_next": "7d"}, "known": True}, "rule.known"),
+        ({"repurchase": False}, "rule.repurchase"),
+        ({"repurchase": True, "item": ["i1"]}, "rule.item"),
         ({"rfm": {}}, "rule.rfm"),
         ({"rfm": [5]}, "rule.rfm"),
         ({"rfm": {"recency": []}}, "rule.rfm.recency"),

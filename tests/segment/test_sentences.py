@@ -77,6 +77,11 @@ SPOKEN: list[tuple[dict[str, Any], str, str]] = [
         "RFM得分：最近消费4或5，消费金额1",
         "have scores by RFM: recency 4 or 5, monetary 1",
     ),
+    (
+        {"repurchase": True},
+        "买过复购率高的商品，现在处于该商品的复购周期内",
+        "have bought an item that is often bought again and are within its repurchase cycle now",
+    ),
     ({"attribute": "loyalty_level", "at_least": 4}, "忠诚度等级至少4", "have a loyalty level of at least 4"),
     ({"event": "page.viewed"}, "任何时候，浏览页面至少1次", "viewed a page at least once at any time"),
     (

@@ -17,6 +17,7 @@ from segment_svc.nodes import (
     Known,
     Occurred,
     OneOf,
+    Repurchase,
     Scored,
     Since,
     Tagged,
@@ -96,6 +97,8 @@ def condition(rule: Condition, terms: Terms) -> str:
             return f"会员等级为{_either(map(quoted, sorted(tiers)))}"
         case InAudience(audience):
             return f"属于人群{terms.audience(audience)}"
+        case Repurchase():
+            return "买过复购率高的商品，现在处于该商品的复购周期内"
         case Scored():
             return f"RFM得分：{'，'.join(_score(name, values) for name, values in rule.given)}"
         case Birthday(within, calendar):

@@ -17,6 +17,7 @@ from segment_svc.nodes import (
     Known,
     Occurred,
     OneOf,
+    Repurchase,
     Scored,
     Since,
     Tagged,
@@ -92,6 +93,8 @@ def condition(rule: Condition, terms: Terms) -> str:
             return f"are in tier {_either(map(quoted, sorted(tiers)))}"
         case InAudience(audience):
             return f"are in the audience {terms.audience(audience)}"
+        case Repurchase():
+            return "have bought an item that is often bought again and are within its repurchase cycle now"
         case Scored():
             return f"have scores by RFM: {', '.join(_score(name, values) for name, values in rule.given)}"
         case Birthday(within, calendar):

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from segment_svc.attributes import attribute, celebrating
+from segment_svc.buying_again import due_again
 from segment_svc.counts import counted
 from segment_svc.figures import COMPLETED, FIGURES, figure
 from segment_svc.nodes import (
@@ -23,6 +24,7 @@ from segment_svc.nodes import (
     Not,
     Occurred,
     OneOf,
+    Repurchase,
     Rule,
     Scored,
     Tagged,
@@ -81,7 +83,7 @@ class Evaluation:
         truths = [self.truth(one) for one in rule.rules]
         return (every if isinstance(rule, AllOf) else some)(truths, self.view.at)
 
-    def _condition(self, rule: Occurred | Attribute | Tagged | InTier | Birthday | Scored) -> Truth:
+    def _condition(self, rule: Occurred | Attribute | Tagged | InTier | Birthday | Scored | Repurchase) -> Truth:
         view = self.view
         match rule:
             case Occurred():
@@ -94,6 +96,8 @@ class Evaluation:
                 return figure(view, name, test) if name in FIGURES else attribute(view, name, test)
             case Birthday():
                 return celebrating(view, rule)
+            case Repurchase(cycles):
+                return due_again(view, cycles)
             case Scored():
                 return every([attribute(view, name, OneOf(values)) for name, values in rule.given], view.at)
             case InTier(tiers):

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from huitou_events import moment
-from segment_svc import birthdays
+from segment_svc import birthdays, buying_again
 from segment_svc.attributes import age, standing
 from segment_svc.conditions import FLAGS, NUMBERS
 from segment_svc.evaluate import Evaluation
@@ -28,6 +28,7 @@ from segment_svc.nodes import (
     Not,
     Occurred,
     OneOf,
+    Repurchase,
     Rule,
     Scored,
     Since,
@@ -58,9 +59,9 @@ def _explained(rule: Rule, evaluation: Evaluation, snapshot: Node | None) -> Nod
     value, until = outcome(evaluation.truth(rule), evaluation.view.at)
     node = _node(rule, evaluation, snapshot)
     node["value"] = bool(value[0])
-    if isinstance(rule, Occurred | Attribute | InTier | Birthday | Scored):
+    if isinstance(rule, Occurred | Attribute | InTier | Birthday | Scored | Repurchase):
         node["measured"] = _measured(rule, evaluation.view)
-    if isinstance(rule, Scored) or (isinstance(rule, Attribute) and rule.name in LEVELS):
+    if isinstance(rule, Scored | Repurchase) or (isinstance(rule, Attribute) and rule.name in LEVELS):
         node["snapshot"] = snapshot
     node["until"] = _written(int(until[0]))
     return node
@@ -82,6 +83,8 @@ def _node(rule: Rule, evaluation: Evaluation, snapshot: Node | None) -> Node:
             return {"tag": tag} | ({"rule": _explained(there, evaluation, snapshot)} if there is not None else {})
         case InTier(tiers):
             return {"tier": sorted(tiers)}
+        case Repurchase():
+            return {"repurchase": True}
         case Scored():
             return {"rfm": {name: sorted(values) for name, values in rule.given}}
         case Birthday(within, calendar):
@@ -137,13 +140,15 @@ def _duration(span: int) -> str:
     return f"{span // size}{unit}"
 
 
-def _measured(rule: Occurred | Attribute | InTier | Birthday | Scored, view: View) -> object:
+def _measured(rule: Occurred | Attribute | InTier | Birthday | Scored | Repurchase, view: View) -> object:
     match rule:
         case Occurred():
             return int(present(measured(view, rule), view.at)[0])
         case Birthday(_, calendar):
             there = birthdays.following(standing(view, "birthday", 0), calendar, int(view.at[0]), view.people.zone)
             return None if there is None else there.isoformat()
+        case Repurchase(cycles):
+            return buying_again.items_due(view, cycles, 0)
         case Scored():
             return {name: _number(view, name) for name, _ in rule.given}
         case InTier():

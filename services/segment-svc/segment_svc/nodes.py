@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import TypeAlias
 
 TRADES = ("trade.created", "trade.paid", "trade.completed", "trade.closed")
@@ -162,6 +164,28 @@ class Scored:
 
 
 @dataclass(frozen=True, slots=True)
+class Cycles:
+    """Items that are often bought again: how many days after a purchase their cycle begins, and on the end of which day
+    it ends. As there may be many, they are compared by the `digest` of all."""
+
+    digest: bytes = b""
+    days: Mapping[str, tuple[int, int]] = field(default_factory=dict, compare=False, repr=False)
+
+    @classmethod
+    def of(cls, days: Mapping[str, tuple[int, int]]) -> Cycles:
+        """The cycles of these items."""
+        return cls(sha256(repr(sorted(days.items())).encode()).digest(), days) if days else cls()
+
+
+@dataclass(frozen=True, slots=True)
+class Repurchase:
+    """The customer is within the cycle of such an item since their latest purchase of it, once `expand` has looked the
+    shop's cycles up."""
+
+    cycles: Cycles | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Occurred:
     """A measure of the customer's events within a window lies within bounds."""
 
@@ -174,5 +198,5 @@ class Occurred:
     unless_later: frozenset[str] | None = None
 
 
-Condition: TypeAlias = Attribute | Tagged | InTier | InAudience | Birthday | Scored | Occurred
+Condition: TypeAlias = Attribute | Tagged | InTier | InAudience | Birthday | Scored | Repurchase | Occurred
 Rule: TypeAlias = AllOf | AnyOf | Not | Condition

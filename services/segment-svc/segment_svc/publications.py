@@ -1,15 +1,28 @@
 """snapshot_plan -> scores, published as a new version -> customers in chunks -> audience.entered, audience.left
 
 Whose scores change gets an entry in their history at the moment of publication, so that rules, views of the past and
-`verify` see the scores like any other attribute. Each chunk is exact by itself; after a crash the next one goes on.
+`verify` see the scores like any other attribute. Who bought an item whose repurchase cycle changes is looked at again,
+too. Each chunk is exact by itself; after a crash the next one goes on.
 """
 
 from collections.abc import Sequence
 
 from huitou_chassis import Context, Tx
-from segment_svc import customers, histories, loyalty_levels, roster, schedules, scores, snapshots, tallies, walks
+from segment_svc import (
+    customers,
+    cycles,
+    histories,
+    loyalty_levels,
+    roster,
+    schedules,
+    scores,
+    snapshots,
+    tallies,
+    walks,
+)
 from segment_svc.customers import Customer
 from segment_svc.facts import Entry
+from segment_svc.references import REPURCHASE
 from segment_svc.roster import Roster
 from segment_svc.snapshots import Snapshot
 from segment_svc.walks import Walk
@@ -45,6 +58,9 @@ async def _compute(ctx: Context) -> bool:
         zone = (await roster.read(tx, [shop]))[shop].timezone
         cells = await scores.compute(tx, shop, zone, await loyalty_levels.get(tx, shop))
         await snapshots.add(tx, shop, cells)
+        if await cycles.compute(tx, shop):
+            await roster.alter(tx, shop)
+            await roster.changed(tx, shop)
         await tx.execute(
             "UPDATE snapshot_plan SET publishing = true, next_us = $2 WHERE shop_id = $1",
             shop,
@@ -60,6 +76,8 @@ async def _publish(ctx: Context) -> bool:
         )
         if shop is None:
             return False
+        if await cycles.queue(tx, shop):
+            return True
         snapshot = await snapshots.latest(tx, shop)
         rows = await tx.fetch(
             "SELECT customer_id FROM score_change WHERE shop_id = $1 ORDER BY customer_id LIMIT $2", shop, MOST
@@ -84,6 +102,7 @@ async def _hand_out(tx: Tx, there: Roster, snapshot: Snapshot, ids: Sequence[str
             JOIN unnest($3::text[], $4::bigint[]) AS k (customer_id, who) USING (customer_id, who)
         ), written AS (
             INSERT INTO score (shop_id, customer_id, scores) SELECT shop_id, customer_id, after FROM kept
+            WHERE after <> '{}'
             ON CONFLICT (shop_id, customer_id) DO UPDATE SET scores = EXCLUDED.scores
         )
         SELECT customer_id, before, after FROM kept
@@ -94,15 +113,17 @@ async def _hand_out(tx: Tx, there: Roster, snapshot: Snapshot, ids: Sequence[str
         list(numbers.values()),
     )
     found = {row[0]: _entry(there.shop, snapshot, *row) for row in rows}
-    await histories.append(tx, list(found.values()))
-    changed = {key: customer for key, customer in locked.items() if customer.id in found}
-    await histories.fill(tx, changed.values(), {key: [found[one.id]] for key, one in changed.items()})
+    news = {(there.shop, id): [entry] for id, entry in found.items() if entry.changes}
+    await histories.append(tx, [entry for entries in news.values() for entry in entries])
+    changed = [customer for customer in locked.values() if customer.id in found]
+    await histories.fill(tx, changed, news)
     now = tx.clock.us()
-    await walks.advance(tx, [_walk(one, there, now, found[one.id]) for one in changed.values()])
+    await walks.advance(tx, [_walk(one, there, now, found[one.id]) for one in changed])
 
 
 def _entry(shop: str, snapshot: Snapshot, id: str, before: Sequence[int | None], after: Sequence[int | None]) -> Entry:
-    changes = {name: new for name, old, new in zip(scores.NAMES, before, after, strict=True) if new != old}
+    both = zip(scores.NAMES, before, after, strict=False)
+    changes = {name: new for name, old, new in both if new != old}
     return Entry(
         shop, id, snapshot.published, SOURCE, f"snapshot-{snapshot.version}", histories.SNAPSHOT, changes=changes
     )
@@ -110,7 +131,7 @@ def _entry(shop: str, snapshot: Snapshot, id: str, before: Sequence[int | None],
 
 def _walk(customer: Customer, there: Roster, now: int, entry: Entry) -> Walk:
     """From the moment of publication; for who was looked at after it, the new scores are found now."""
-    touched = there.touched(frozenset(entry.signals))
+    touched = there.touched(frozenset({*entry.signals, f"={REPURCHASE}"}))
     cause = f"{customer.id} by {entry.id}"
     if customer.evaluated is not None and entry.at < customer.evaluated:
         return Walk(customer, there, now, touched, {}, cause, touched)

@@ -23,6 +23,7 @@ RULES: dict[str, tuple[str, dict[str, Any]]] = {
             ]
         },
     ),
+    "repurchase": ("复购人群", {"repurchase": True}),
 }
 
 

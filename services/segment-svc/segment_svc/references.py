@@ -17,6 +17,7 @@ from segment_svc.nodes import (
     InTier,
     Not,
     Occurred,
+    Repurchase,
     Rule,
     Scored,
     Tagged,
@@ -26,11 +27,13 @@ TRADE_FIGURES = frozenset({"trades", "amount", "average_order_value", "first_tra
 MOST_EXPANDED = 2_000
 LEVELS_EXPANDED = 128
 TAG = "#"
+REPURCHASE = "repurchase"
 
 
 @dataclass(frozen=True, slots=True)
 class Reads:
-    """What beside time can change a rule's value; `attributes` are names of changes (`people.CHANGING`)."""
+    """What beside time can change a rule's value; `attributes` are names of changes (`people.CHANGING`), and
+    `repurchase` for the shop's cycles."""
 
     events: frozenset[str] = frozenset()
     attributes: frozenset[str] = frozenset()
@@ -68,6 +71,8 @@ def reads(rule: Rule) -> Reads:
             return Reads(events=frozenset({"trade.completed", REFUND}))
         case Attribute(name):
             return Reads(attributes=frozenset({"birthday" if name == "age" else name}))
+        case Repurchase():
+            return Reads(events=frozenset({"trade.completed", REFUND}), attributes=frozenset({"repurchase"}))
         case Scored():
             return Reads(attributes=frozenset(name for name, _ in rule.given))
         case Birthday():
@@ -140,6 +145,10 @@ class _Expansion:
                 return self._sized(Tagged(tag, there.rule), path, [there])
             case Tagged(tag):
                 return _Whole(Tagged(tag), 1, 1)
+            case Repurchase():
+                # The shop's own audience of that name has its cycles.
+                known = self.lookup.get(REPURCHASE)
+                return _Whole(known if isinstance(known, Repurchase) else rule, 1, 1)
             case _:
                 return _Whole(rule, 1, 1)
 

@@ -10,8 +10,9 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from huitou_chassis import Tx
-from segment_svc import memory, recommended, rules
-from segment_svc.nodes import Rule
+from segment_svc import cycles, memory, recommended, rules
+from segment_svc.nodes import Repurchase, Rule
+from segment_svc.references import REPURCHASE
 
 LOCK = 0x726F7374
 
@@ -106,6 +107,9 @@ async def _compiled(tx: Tx, shops: Mapping[str, tuple[int, str]]) -> dict[str, R
         parsed[row["shop_id"]][row["audience_id"]] = rules.parse(row["rule"])
         if row["state"] == "building":
             building[row["shop_id"]].add(row["audience_id"])
+    table = await cycles.high(tx, list(shops))
+    for shop in shops:
+        parsed[shop][REPURCHASE] = Repurchase(table[shop])
     made = {}
     for shop, (version, timezone) in shops.items():
         expanded = {audience: rules.expand(rule, parsed[shop]) for audience, rule in parsed[shop].items()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from segment_svc.conditions import RuleError, attribute, birthday, event, fail, fields, text, texts
-from segment_svc.nodes import SCORES, AllOf, AnyOf, InAudience, InTier, Not, Rule, Scored, Tagged
+from segment_svc.nodes import SCORES, AllOf, AnyOf, InAudience, InTier, Not, Repurchase, Rule, Scored, Tagged
 from segment_svc.references import Reads, expand, is_kept, kept, reads
 
 __all__ = ["LEVELS", "MOST", "Reads", "RuleError", "expand", "is_kept", "kept", "parse", "reads"]
@@ -98,6 +98,13 @@ def _scores(value: object, path: str) -> frozenset[int]:
     return frozenset(value)
 
 
+def _repurchase(value: dict[str, object], path: str) -> Rule:
+    fields(value, path, "repurchase")
+    if value["repurchase"] is not True:
+        fail(f"{path}.repurchase", 'only true may stand here; {"not": …} says the opposite')
+    return Repurchase()
+
+
 CONDITIONS: dict[str, Callable[[dict[str, object], str], Rule]] = {
     "attribute": attribute,
     "tag": _tag,
@@ -106,4 +113,5 @@ CONDITIONS: dict[str, Callable[[dict[str, object], str], Rule]] = {
     "event": event,
     "birthday": birthday,
     "rfm": _rfm,
+    "repurchase": _repurchase,
 }
