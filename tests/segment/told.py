@@ -250,10 +250,10 @@ def changes(rule: Rule, customer: Customer, before: int, now: int) -> Iterator[t
 
 
 def edges(customer: Customer, before: int, now: int) -> list[int]:
-    """All moments on the way at which anything may change: ends of windows, and midnights."""
+    """All moments on the way at which anything may change: ends of windows, midnights, and windows before them."""
     spans = [0, *map(duration, random_cases.WINDOWS)]
     ends = {micros(event.time) + span for event in customer.events for span in spans}
     first = moment(before).astimezone(customer.zone).replace(hour=0, minute=0, second=0, microsecond=0)
-    days = (now - before) // duration("1d") + 3
-    midnights = {micros(first + timedelta(day)) for day in range(days)}
+    days = (now - before) // duration("1d") + 3 + max(spans) // duration("1d")
+    midnights = {micros(first + timedelta(day)) - span for day in range(days) for span in spans}
     return sorted(t for t in ends | midnights if before < t <= now)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from huitou_chassis import Conflict, Invalid, NotFound, Tx
-from segment_svc import roster, rules
+from segment_svc import plans, roster, rules
 from segment_svc.nodes import Rule
 from segment_svc.roster import Roster
 from segment_svc.rules import Reads, RuleError
@@ -90,9 +90,16 @@ async def alter(tx: Tx, shop: str, audience: str, *, name: str | None, rule: Map
 
 
 async def end(tx: Tx, shop: str, audience: str) -> None:
-    """No audience any more; its members are let go by builds. Conflict while another audience contains it."""
+    """No audience any more; its members are let go by builds.
+
+    Conflict while another audience contains it or a running plan uses it.
+    """
     there = await roster.alter(tx, shop)
     await _own(tx, shop, audience)
+    if running := await plans.using(tx, shop, audience):
+        raise Conflict(
+            "in-use", f"audience {audience!r} is that of running plans: {', '.join(running)}; end these first"
+        )
     await _end(tx, there, audience)
 
 
