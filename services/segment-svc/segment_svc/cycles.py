@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from huitou_chassis import Tx
+from segment_svc import whole_shops
 from segment_svc.nodes import Cycles
 from segment_svc.repurchase import DAY, Cycle, Demands, Gaps, Override, Sold, decide
 
@@ -71,7 +72,8 @@ async def queue(tx: Tx, shop: str) -> bool:
     moved = await tx.fetchval("SELECT unsettled FROM snapshot_plan WHERE shop_id = $1", shop)
     if moved is None:
         return False
-    await tx.execute(
+    await whole_shops.fetch(
+        tx,
         """
         WITH moved AS (
             SELECT * FROM unnest($2::text[], $3::bigint[]) AS m (item_id, since)
@@ -134,7 +136,7 @@ async def _write(tx: Tx, shop: str, cycles: Sequence[Cycle]) -> None:
 
 async def _sold(tx: Tx, shop: str) -> tuple[list[Sold], dict[str, Gaps], Gaps | None]:
     """What was bought so far, and the gaps by category and in the shop."""
-    rows = await tx.fetch(BOUGHT, shop, tx.us)
+    rows = await whole_shops.fetch(tx, BOUGHT, shop, tx.us)
     sold = [
         Sold(row["item_id"], row["category_id"], row["buyers"], row["again"], _gaps(row))
         for row in rows

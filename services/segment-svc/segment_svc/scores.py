@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from huitou_chassis import Tx
+from segment_svc import whole_shops
 from segment_svc.calendar import local_days, midnight
 from segment_svc.loyalty_levels import Level
 from segment_svc.nodes import LEVELS, SCORES
@@ -43,7 +44,8 @@ async def compute(tx: Tx, shop: str, zone: ZoneInfo, levels: Sequence[Level]) ->
     are is what the job `tallies` has counted.
     """
     asked = months(tx.us, zone)
-    rows = await tx.fetch(
+    rows = await whole_shops.fetch(
+        tx,
         f"WITH {RANKED}, queued AS ({QUEUED}) {CELLS}",
         shop,
         tx.us,
