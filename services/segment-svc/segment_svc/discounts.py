@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from huitou_chassis import Tx
-from segment_svc.deals import DEALS
+from segment_svc.deals import DEALS, make_room
 from segment_svc.insights import PLACES
 from segment_svc.overviews import share
 from segment_svc.periods import Period
@@ -42,7 +42,7 @@ class Discounts:
 
 async def discounts(tx: Tx, shop: str, period: Period) -> Discounts:
     """The discounts of the period's paid trades, by its days and by where the customers are known to be now."""
-    await tx.execute("SET LOCAL work_mem = '64MB'")
+    await make_room(tx)
     rows = await tx.fetch(PAID, shop, list(period.bounds), period.bounds[0], period.until, tx.us)
     found = Discounts(Discount(), [Discount() for _ in period.days])
     for kind, day, *rest in rows:
@@ -63,8 +63,9 @@ PAID = f"""
         SELECT width_bucket(paid_at, $2::bigint[]) AS day, who, trade_id, paid_at, paid_amount, lines
         FROM deal WHERE paid_at >= $3 AND paid_at < $4 AND NOT (refunds > 0 AND refunded >= paid_amount)
     ), line AS MATERIALIZED (
-        SELECT who, trade_id, paid_at, l.value ->> 0 AS item_id, (l.value ->> 2)::numeric AS quantity
-        FROM paid CROSS JOIN json_array_elements(lines::json) AS l
+        SELECT day, who, trade_id, paid_at, paid_amount, l.value ->> 0 AS item_id,
+            (l.value ->> 2)::numeric AS quantity
+        FROM paid LEFT JOIN LATERAL json_array_elements(lines::json) AS l ON true
     ), valid AS MATERIALIZED (
         -- An item's first price holds before it, too: a catalogue often comes later than the first trades.
         SELECT item_id, price, lead(at) OVER later AS until,
@@ -72,15 +73,16 @@ PAID = f"""
         FROM price WHERE shop_id = $1 AND item_id IN (SELECT item_id FROM line)
         WINDOW later AS (PARTITION BY item_id ORDER BY at, source, event_id)
     ), priced AS MATERIALIZED (
-        SELECT l.who, l.trade_id, sum(v.price * l.quantity) AS listed, count(*) = count(v.price) AS known
+        SELECT l.who, l.trade_id, l.day, l.paid_amount, sum(v.price * l.quantity) AS listed,
+            count(*) = count(v.price) AS known
         FROM line AS l LEFT JOIN valid AS v
             ON v.item_id = l.item_id AND v.since <= l.paid_at AND (v.until IS NULL OR l.paid_at < v.until)
-        GROUP BY l.who, l.trade_id
+        GROUP BY l.who, l.trade_id, l.day, l.paid_amount
     )
     SELECT CASE WHEN grouping(country) = 0 THEN 0 WHEN grouping(province) = 0 THEN 1 WHEN grouping(city) = 0 THEN 2
             ELSE 3 END, day, country, province, city,
         count(*), count(*) FILTER (WHERE known), sum(listed) FILTER (WHERE known),
         sum(paid_amount) FILTER (WHERE known)
-    FROM paid LEFT JOIN priced USING (who, trade_id) LEFT JOIN trait AS t ON t.shop_id = $1 AND t.who = paid.who
+    FROM priced AS p LEFT JOIN trait AS t ON t.shop_id = $1 AND t.who = p.who
     GROUP BY GROUPING SETS ((), (day), (country), (province), (city))
 """

@@ -6,7 +6,7 @@ from typing import Any
 
 from huitou_chassis import Tx
 from segment_svc import memberships
-from segment_svc.deals import DEALS
+from segment_svc.deals import DEALS, make_room
 from segment_svc.periods import Period
 
 
@@ -70,8 +70,8 @@ class Overview:
 async def overview(tx: Tx, shop: str, period: Period) -> Overview:
     """The period's figures and those of each of its days. A customer who came on two days is one visitor of both."""
     found = [Figures() for _ in period.bounds]
-    await tx.execute("SET LOCAL work_mem = '64MB'")
-    for statement, names in ((ACTS, COMINGS), (VISITS, LOOKS), (PAYMENTS, PAID), (TRADES, TRADED)):
+    await make_room(tx)
+    for statement, names in ((ACTS, COMINGS), (VISITS, LOOKS), (TRADES, TRADED)):
         arguments = [shop, list(period.bounds), period.bounds[0], period.until]
         rows = await tx.fetch(statement, *arguments, *([tx.us] if "$5" in statement else []))
         _fill(found, names, rows)
@@ -90,19 +90,19 @@ def _fill(found: Sequence[Figures], names: Sequence[str], rows: Iterable[Any]) -
 COMINGS = ("visitors", "page_views", "dwell_seconds", "dwellers", "active_members")
 ACTS = """
     WITH daily AS MATERIALIZED (
-        SELECT width_bucket(slot_us, $2::bigint[]) AS day, who, sum(views) AS views, sum(dwell_seconds) AS seconds,
-            sum(dwells) AS dwells
+        SELECT width_bucket(slot_us, $2::bigint[]) AS day, who, sum(views::int) AS views, sum(dwell_seconds) AS seconds,
+            bool_or(dwells > 0) AS dwelled
         FROM act WHERE shop_id = $1 AND slot_us >= $3 AND slot_us < $4
         GROUP BY 1, 2
     ), whole AS MATERIALIZED (
-        SELECT who, sum(views) AS views, sum(seconds) AS seconds, sum(dwells) AS dwells FROM daily GROUP BY who
+        SELECT who, sum(views) AS views, sum(seconds) AS seconds, bool_or(dwelled) AS dwelled FROM daily GROUP BY who
     ), part AS (
-        SELECT day, who, views, seconds, dwells, ($2::bigint[])[day] AS start, ($2::bigint[])[day + 1] AS until
+        SELECT day, who, views, seconds, dwelled, ($2::bigint[])[day] AS start, ($2::bigint[])[day + 1] AS until
         FROM daily
         UNION ALL
-        SELECT 0, who, views, seconds, dwells, $3, $4 FROM whole
+        SELECT 0, who, views, seconds, dwelled, $3, $4 FROM whole
     )
-    SELECT day, count(*) FILTER (WHERE views > 0), sum(views), sum(seconds), count(*) FILTER (WHERE dwells > 0),
+    SELECT day, count(*) FILTER (WHERE views > 0), sum(views), sum(seconds), count(*) FILTER (WHERE dwelled),
         count(*) FILTER (WHERE t.joined_us < until AND (t.left_us IS NULL OR t.left_us > start))
     FROM part LEFT JOIN trait AS t ON t.shop_id = $1 AND t.who = part.who AND t.joined_us IS NOT NULL
     GROUP BY day
@@ -116,24 +116,38 @@ VISITS = """
     )
     SELECT day, visits, one FROM daily UNION ALL SELECT 0, sum(visits), sum(one) FROM daily
 """
-PAID = ("buyers", "paid_trades", "paid_amount")
-PAYMENTS = f"""
-    {DEALS}, paid AS MATERIALIZED (
-        SELECT width_bucket(paid_at, $2::bigint[]) AS day, who, paid_amount - refunded AS amount
-        FROM deal WHERE paid_at >= $3 AND paid_at < $4 AND NOT (refunds > 0 AND refunded >= paid_amount)
-    )
-    SELECT coalesce(day, 0), count(DISTINCT who), count(*), sum(amount) FROM paid GROUP BY GROUPING SETS ((day), ())
-"""
-TRADED = ("trading_customers", "trades", "amount", "member_trades", "member_amount")
+TRADED = (
+    "buyers",
+    "paid_trades",
+    "paid_amount",
+    "trading_customers",
+    "trades",
+    "amount",
+    "member_trades",
+    "member_amount",
+)
 TRADES = f"""
-    {DEALS}, traded AS MATERIALIZED (
-        SELECT width_bucket(completed_at, $2::bigint[]) AS day, deal.who, completed_amount - refunded AS amount,
-            NOT (refunds > 0 AND refunded >= completed_amount) AS stands,
-            joined_us <= completed_at AND (left_us IS NULL OR completed_at < left_us) AS by_member
-        FROM deal LEFT JOIN trait AS t ON t.shop_id = $1 AND t.who = deal.who AND t.joined_us IS NOT NULL
-        WHERE completed_at >= $3 AND completed_at < $4
+    {DEALS}, step AS (
+        SELECT who, paid_at AS at, 1 AS payment, paid_amount - refunded AS worth, 0 AS trade, 0 AS amount
+        FROM deal WHERE paid_at >= $3 AND paid_at < $4 AND NOT (refunds > 0 AND refunded >= paid_amount)
+        UNION ALL
+        SELECT who, completed_at, 0, 0,
+            CASE WHEN refunds > 0 AND refunded >= completed_amount THEN 0 ELSE 1 END, completed_amount - refunded
+        FROM deal WHERE completed_at >= $3 AND completed_at < $4
+    ), daily AS MATERIALIZED (
+        SELECT width_bucket(at, $2::bigint[]) AS day, step.who, sum(payment) AS payments, sum(worth) AS paid,
+            sum(trade) AS trades, sum(amount) AS amount, sum(trade) FILTER (WHERE inside) AS member_trades,
+            sum(amount) FILTER (WHERE inside) AS member_amount
+        FROM step LEFT JOIN trait AS t ON t.shop_id = $1 AND t.who = step.who AND t.joined_us IS NOT NULL
+        CROSS JOIN LATERAL (SELECT joined_us <= at AND (left_us IS NULL OR at < left_us) AS inside) AS membership
+        GROUP BY 1, 2
+    ), part AS (
+        SELECT * FROM daily
+        UNION ALL
+        SELECT 0, who, sum(payments), sum(paid), sum(trades), sum(amount), sum(member_trades), sum(member_amount)
+        FROM daily GROUP BY who
     )
-    SELECT coalesce(day, 0), count(DISTINCT who) FILTER (WHERE stands), count(*) FILTER (WHERE stands), sum(amount),
-        count(*) FILTER (WHERE stands AND by_member), sum(amount) FILTER (WHERE by_member)
-    FROM traded GROUP BY GROUPING SETS ((day), ())
+    SELECT day, count(*) FILTER (WHERE payments > 0), sum(payments), sum(paid), count(*) FILTER (WHERE trades > 0),
+        sum(trades), sum(amount), sum(member_trades), sum(member_amount)
+    FROM part GROUP BY day
 """

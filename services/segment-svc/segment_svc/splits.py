@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any, NamedTuple
 
 from huitou_chassis import Tx
-from segment_svc.deals import DEALS
+from segment_svc.deals import DEALS, make_room
 from segment_svc.insights import BANDS, GENDERS, PLACES
 from segment_svc.overviews import share
 from segment_svc.periods import Period
@@ -65,6 +65,7 @@ class Splits:
 
 async def splits(tx: Tx, shop: str, period: Period) -> Splits:
     """Who visited or bought in the period, as they are known now."""
+    await make_room(tx)
     rows = await tx.fetch(PERSONS, shop, date.fromordinal(period.today), period.bounds[0], period.until, tx.us)
     found = Splits()
     for by, gender, fan, band, *rest in rows:
