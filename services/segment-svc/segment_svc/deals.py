@@ -4,7 +4,7 @@ from huitou_chassis import Tx
 
 
 async def make_room(tx: Tx) -> None:
-    """For statements over a period's facts: room to group them in, and no compiling, which takes longer than they do."""
+    """For statements over a period's facts: room to group them, and no compiling, which takes longer than they do."""
     await tx.execute("SET LOCAL work_mem = '64MB'; SET LOCAL jit = off")
 
 

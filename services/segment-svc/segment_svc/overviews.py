@@ -71,7 +71,7 @@ async def overview(tx: Tx, shop: str, period: Period) -> Overview:
     """The period's figures and those of each of its days. A customer who came on two days is one visitor of both."""
     found = [Figures() for _ in period.bounds]
     await make_room(tx)
-    for statement, names in ((ACTS, COMINGS), (VISITS, LOOKS), (TRADES, TRADED)):
+    for statement, names in ((ACTS, COMINGS), (VIEWS, PAGES), (VISITS, LOOKS), (TRADES, TRADED)):
         arguments = [shop, list(period.bounds), period.bounds[0], period.until]
         rows = await tx.fetch(statement, *arguments, *([tx.us] if "$5" in statement else []))
         _fill(found, names, rows)
@@ -87,25 +87,28 @@ def _fill(found: Sequence[Figures], names: Sequence[str], rows: Iterable[Any]) -
             setattr(found[place], name, int(number or 0))
 
 
-COMINGS = ("visitors", "page_views", "dwell_seconds", "dwellers", "active_members")
+COMINGS = ("visitors", "dwellers", "active_members")
 ACTS = """
     WITH daily AS MATERIALIZED (
-        SELECT width_bucket(slot_us, $2::bigint[]) AS day, who, sum(views::int) AS views, sum(dwell_seconds) AS seconds,
+        SELECT width_bucket(slot_us, $2::bigint[]) AS day, who, bool_or(views > 0) AS visited,
             bool_or(dwells > 0) AS dwelled
         FROM act WHERE shop_id = $1 AND slot_us >= $3 AND slot_us < $4
         GROUP BY 1, 2
-    ), whole AS MATERIALIZED (
-        SELECT who, sum(views) AS views, sum(seconds) AS seconds, bool_or(dwelled) AS dwelled FROM daily GROUP BY who
     ), part AS (
-        SELECT day, who, views, seconds, dwelled, ($2::bigint[])[day] AS start, ($2::bigint[])[day + 1] AS until
-        FROM daily
+        SELECT day, who, visited, dwelled, ($2::bigint[])[day] AS start, ($2::bigint[])[day + 1] AS until FROM daily
         UNION ALL
-        SELECT 0, who, views, seconds, dwelled, $3, $4 FROM whole
+        SELECT 0, who, bool_or(visited), bool_or(dwelled), $3, $4 FROM daily GROUP BY who
     )
-    SELECT day, count(*) FILTER (WHERE views > 0), sum(views), sum(seconds), count(*) FILTER (WHERE dwelled),
+    SELECT day, count(*) FILTER (WHERE visited), count(*) FILTER (WHERE dwelled),
         count(*) FILTER (WHERE t.joined_us < until AND (t.left_us IS NULL OR t.left_us > start))
     FROM part LEFT JOIN trait AS t ON t.shop_id = $1 AND t.who = part.who AND t.joined_us IS NOT NULL
     GROUP BY day
+"""
+PAGES = ("page_views", "dwell_seconds")
+VIEWS = """
+    SELECT coalesce(width_bucket(slot_us, $2::bigint[]), 0), sum(views), sum(dwell_seconds)
+    FROM act WHERE shop_id = $1 AND slot_us >= $3 AND slot_us < $4
+    GROUP BY GROUPING SETS ((width_bucket(slot_us, $2::bigint[])), ())
 """
 LOOKS = ("visits", "bounces")
 VISITS = """
@@ -118,9 +121,9 @@ VISITS = """
 """
 TRADED = (
     "buyers",
+    "trading_customers",
     "paid_trades",
     "paid_amount",
-    "trading_customers",
     "trades",
     "amount",
     "member_trades",
@@ -135,19 +138,21 @@ TRADES = f"""
             CASE WHEN refunds > 0 AND refunded >= completed_amount THEN 0 ELSE 1 END, completed_amount - refunded
         FROM deal WHERE completed_at >= $3 AND completed_at < $4
     ), daily AS MATERIALIZED (
-        SELECT width_bucket(at, $2::bigint[]) AS day, step.who, sum(payment) AS payments, sum(worth) AS paid,
-            sum(trade) AS trades, sum(amount) AS amount, sum(trade) FILTER (WHERE inside) AS member_trades,
-            sum(amount) FILTER (WHERE inside) AS member_amount
+        SELECT width_bucket(at, $2::bigint[]) AS day, step.who, payment, worth, trade, amount,
+            joined_us <= at AND (left_us IS NULL OR at < left_us) AS inside
         FROM step LEFT JOIN trait AS t ON t.shop_id = $1 AND t.who = step.who AND t.joined_us IS NOT NULL
-        CROSS JOIN LATERAL (SELECT joined_us <= at AND (left_us IS NULL OR at < left_us) AS inside) AS membership
-        GROUP BY 1, 2
-    ), part AS (
-        SELECT * FROM daily
-        UNION ALL
-        SELECT 0, who, sum(payments), sum(paid), sum(trades), sum(amount), sum(member_trades), sum(member_amount)
-        FROM daily GROUP BY who
+    ), mark AS MATERIALIZED (
+        SELECT day, who, bool_or(payment = 1) AS paid, bool_or(trade = 1) AS traded FROM daily GROUP BY day, who
+    ), buyer AS (
+        SELECT day, count(*) FILTER (WHERE paid) AS buyers, count(*) FILTER (WHERE traded) AS trading FROM (
+            SELECT * FROM mark UNION ALL SELECT 0, who, bool_or(paid), bool_or(traded) FROM mark GROUP BY who
+        ) AS part GROUP BY day
+    ), total AS (
+        SELECT coalesce(day, 0) AS day, sum(payment) AS payments, sum(worth) AS paid, sum(trade) AS trades,
+            sum(amount) AS amount, sum(trade) FILTER (WHERE inside) AS member_trades,
+            sum(amount) FILTER (WHERE inside) AS member_amount
+        FROM daily GROUP BY GROUPING SETS ((day), ())
     )
-    SELECT day, count(*) FILTER (WHERE payments > 0), sum(payments), sum(paid), count(*) FILTER (WHERE trades > 0),
-        sum(trades), sum(amount), sum(member_trades), sum(member_amount)
-    FROM part GROUP BY day
+    SELECT day, buyers, trading, payments, paid, trades, amount, member_trades, member_amount
+    FROM buyer JOIN total USING (day)
 """
