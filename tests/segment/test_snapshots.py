@@ -73,6 +73,17 @@ async def test_who_comes_after_the_snapshot_has_no_scores_and_passes_no_comparis
     assert (await members(segment, first), await members(segment, second)) == (["c0", "c1"], ["yan", "zoe"])
     assert (await attributes(segment, "zoe"))["consumption_level"] is None
     assert (await attributes(segment, "c1"))["consumption_level"] == 3
+    assert (await segment.get("/customers/c1")).json()["rfm"] == {"recency": 3, "frequency": 1, "monetary": 3}
+    assert (await segment.get("/customers/zoe")).json()["rfm"] == dict.fromkeys(("recency", "frequency", "monetary"))
+
+
+async def test_scores_that_differ_from_those_published_are_found(segment: Stage) -> None:
+    await segment.deliver(*bought(100, 200))
+    await snapshot(segment)
+    assert await verify(segment.ctx, SHOP, None) == []
+    await segment.db.pool.execute("UPDATE score SET scores[1] = 5 WHERE customer_id = 'c0'")
+    (difference,) = await verify(segment.ctx, SHOP, None)
+    assert difference.startswith("s1: c0 has the scores [1, 1, 1, 1, ")
 
 
 async def test_a_customer_seen_after_the_publication_is_found_when_their_chunk_comes(segment: Stage) -> None:

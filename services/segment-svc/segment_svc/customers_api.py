@@ -27,10 +27,11 @@ class TagOn(Model):
 
 
 class CustomerOut(Model):
-    """Attributes that are not known are null; money is in the minor unit."""
+    """Attributes and scores (`rfm`) that are not known are null; money is in the minor unit."""
 
     customer_id: str
     attributes: dict[str, object]
+    rfm: dict[str, int | None]
     tags: list[str]
     tagged: list[TagOn]
     audiences: list[PlaceOut]
@@ -42,6 +43,7 @@ async def get(customer: Id, shop: ShopId, tx: Transaction) -> CustomerOut:
     return CustomerOut(
         customer_id=customer,
         attributes=found.attributes,
+        rfm=dict(found.scores),
         tags=[put.tag for put in found.tags],
         tagged=[TagOn(tag=put.tag, at=moment(put.at), by=put.by, how=put.how) for put in found.tags],
         audiences=[PlaceOut(audience_id=id, since=moment(since)) for id, since in found.audiences],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
@@ -53,6 +54,12 @@ def why(rule: Rule, person: Person, timezone: ZoneInfo, at: int, snapshot: Node 
     Those that see the shop's latest snapshot name it.
     """
     return _explained(rule, Evaluation(View(People.of([person], timezone), np.array([at]))), snapshot)
+
+
+def scores(person: Person, timezone: ZoneInfo, at: int, names: Sequence[str]) -> dict[str, int | None]:
+    """The scores that the customer has from the latest snapshot, None for those that there are not."""
+    view = View(People.of([person], timezone), np.array([at]))
+    return {name: _number(view, name) for name in names}
 
 
 def _explained(rule: Rule, evaluation: Evaluation, snapshot: Node | None) -> Node:

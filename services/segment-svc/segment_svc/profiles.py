@@ -1,11 +1,12 @@
 """What is known of one customer now."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from huitou_chassis import NotFound, Tx
 from segment_svc import explain, histories, roster, rules, tags
 from segment_svc.conditions import FLAGS, MOMENTS, NUMBERS, TEXTS
-from segment_svc.nodes import Attribute, Known
+from segment_svc.nodes import SCORES, Attribute, Known
 from segment_svc.tags import Put
 
 ATTRIBUTES = (*TEXTS, *NUMBERS, *MOMENTS, *FLAGS)
@@ -13,9 +14,10 @@ ATTRIBUTES = (*TEXTS, *NUMBERS, *MOMENTS, *FLAGS)
 
 @dataclass(frozen=True)
 class Profile:
-    """Attributes by name, None where unknown; audiences with the moment (microseconds) they were entered."""
+    """Attributes and scores by name, None where unknown; audiences with the moment (microseconds) they were entered."""
 
     attributes: dict[str, object]
+    scores: Mapping[str, int | None]
     tags: list[Put]
     audiences: list[tuple[str, int]]
 
@@ -37,4 +39,5 @@ async def get(tx: Tx, shop: str, customer: str) -> Profile:
         for audience, since in known.members.items()
         if audience in there.rules and not rules.is_kept(audience)
     )
-    return Profile(attributes, await tags.of_customer(tx, shop, customer), members)
+    scores = explain.scores(known.person, there.timezone, at, SCORES)
+    return Profile(attributes, scores, await tags.of_customer(tx, shop, customer), members)

@@ -9,6 +9,8 @@ from huitou_events import moment
 from segment_svc import roster
 from segment_svc.scores import Cell
 
+KEPT = 100
+
 
 @dataclass(frozen=True)
 class Snapshot:
@@ -39,13 +41,18 @@ async def ask(tx: Tx, shop: str) -> None:
 
 
 async def add(tx: Tx, shop: str, cells: Sequence[Cell]) -> None:
-    """The next version, published now."""
+    """The next version, published now; the oldest ones go."""
     await tx.execute(
         """
-        INSERT INTO snapshot (shop_id, version, published_us, cells)
-        SELECT $1, coalesce(max(version), 0) + 1, $2, $3 FROM snapshot WHERE shop_id = $1
+        WITH added AS (
+            INSERT INTO snapshot (shop_id, version, published_us, cells)
+            SELECT $1, coalesce(max(version), 0) + 1, $2, $3 FROM snapshot WHERE shop_id = $1
+            RETURNING version
+        )
+        DELETE FROM snapshot WHERE shop_id = $1 AND version <= (SELECT version FROM added) - $4
         """,
         shop,
         tx.us,
         cells,
+        KEPT,
     )

@@ -7,12 +7,13 @@ import numpy as np
 
 from huitou_chassis import Context, Tx
 from huitou_events import moment
-from segment_svc import customers, histories, roster
+from segment_svc import customers, explain, histories, roster
 from segment_svc.customers import Customer
 from segment_svc.evaluate import evaluate
-from segment_svc.people import People
+from segment_svc.people import NEVER, People
 from segment_svc.references import REPURCHASE
 from segment_svc.roster import Roster
+from segment_svc.scores import NAMES
 
 CHUNK = 1000
 
@@ -40,8 +41,26 @@ async def verify(ctx: Context, shop: str, customer: str | None) -> list[str]:
                 return differences + (await _miscounted(tx, shop) if customer is None else [])
             locked = list((await customers.lock(tx, [(shop, row[0]) for row in rows])).values())
             await histories.load(tx, locked)
+            differences += await _misscored(tx, there, locked)
             differences += _differences(await _settled(tx, there), locked, tx.clock.us())
             after = rows[-1][0]
+
+
+async def _misscored(tx: Tx, there: Roster, people: Sequence[Customer]) -> list[str]:
+    """The scores by which the next snapshot tells who changes are those that rules see."""
+    rows = await tx.fetch(
+        "SELECT customer_id, scores FROM score WHERE shop_id = $1 AND customer_id = ANY($2::text[])",
+        there.shop,
+        [customer.id for customer in people],
+    )
+    kept: dict[str, list[int | None]] = {row[0]: row[1] for row in rows}
+    nothing = [None] * len(NAMES)
+    found = []
+    for customer in people:
+        said = list(explain.scores(customer.person, there.timezone, NEVER - 1, NAMES).values())
+        if said != kept.get(customer.id, nothing):
+            found.append(f"{there.shop}: {customer.id} has the scores {said}, which is not what was published")
+    return found
 
 
 async def _settled(tx: Tx, there: Roster) -> Roster:
