@@ -56,7 +56,7 @@ class WinBack:
         plan = await self._start()
         deliveries = await self._three_days(plan["id"])
         await self._show_messages(deliveries, plan["id"])
-        self._show_moves(before, await self._members())
+        self._show_moves(before, await self._members(), datetime.fromisoformat(await self._api.clock()))
 
     async def _members(self) -> dict[str, dict[str, Any]]:
         """By audience, its members by customer."""
@@ -152,13 +152,16 @@ class WinBack:
         if arrived:
             self._steps.say(f"The last of them: [italic]{arrived[-1]['text']}[/]")
 
-    def _show_moves(self, before: dict[str, Any], after: dict[str, Any]) -> None:
+    def _show_moves(self, before: dict[str, Any], after: dict[str, Any], now: datetime) -> None:
         table = Table("Audience", "before", "left", "entered", "now", "for example", title_justify="left")
         table.title = "Who left which audience in these three days"
         for name, members in before.items():
             left = sorted(members.keys() - after[name].keys())
             entered = after[name].keys() - members.keys()
-            example = f"{left[0]}, as promised until {moment(members[left[0]]['until'])}" if left else ""
+            # A new snapshot of the shop may end the repurchase cycle of an item before its time.
+            ends = {one: until for one in left if (until := members[one]["until"])}
+            kept = [one for one, until in ends.items() if datetime.fromisoformat(until) <= now]
+            example = f"{kept[0]}, as promised until {moment(ends[kept[0]])}" if kept else ""
             counts = (len(members), len(left), len(entered), len(after[name]))
             table.add_row(name, *(f"{count:,}" for count in counts), example)
         self._steps.console.print(table)
