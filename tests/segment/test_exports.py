@@ -34,6 +34,8 @@ async def fill(segment: Stage) -> str:
     )
     await segment.post("/tags/vip/customers", json={"customers": ["ada"]})
     await segment.post("/tags/@old/customers", json={"customers": ["ada"]})
+    await segment.put("/tags/bought", json={"description": "", "rule": {"event": "trade.completed"}})
+    await segment.settle()
     return audience
 
 

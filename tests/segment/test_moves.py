@@ -122,6 +122,8 @@ async def test_a_flow_at_the_ends_of_the_calendar_has_no_steps_of_its_own(segmen
 async def test_a_customer_is_told_where_they_came_and_left(segment: Stage) -> None:
     await segment.deliver(make.cart(time=ago(days=11)))
     audience = await create(segment, {"event": "cart.added"})
+    assert (await segment.put("/tags/kept", json={"rule": {"event": "cart.added"}})).is_success
+    await segment.settle()
     found = (await segment.get("/customers/ada/moves", params={"limit": 2})).json()
     assert [(one["audience_id"], one["at"], one["entered"], one["initial"]) for one in found["items"]] == [
         (audience, "2026-11-02T04:00:00Z", True, True),

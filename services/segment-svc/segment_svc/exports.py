@@ -16,9 +16,11 @@ from xlsxwriter import Workbook
 from xlsxwriter.worksheet import Worksheet
 
 from huitou_chassis import Context
-from segment_svc import members, roster
+from segment_svc import members, roster, rules
+from segment_svc.customers import Customer
 from segment_svc.people import People
 from segment_svc.portraits import ATTRIBUTES, portrait, written
+from segment_svc.roster import Roster
 from segment_svc.view import View
 
 Row: TypeAlias = list[object]
@@ -49,13 +51,22 @@ async def pages(ctx: Context, shop: str, audience: str) -> AsyncIterator[list[Ro
                 written(member.since),
                 written(member.until),
                 *(_cell(known[name][place]) for name in ATTRIBUTES),
-                text("; ".join(sorted(customer.person.tags))),
+                text("; ".join(sorted(customer.person.tags | _kept(customer, there)))),
             ]
             for place, (member, customer) in enumerate(found)
         ]
         if len(found) < PAGE:
             return
         after = found[-1][0].customer
+
+
+def _kept(customer: Customer, there: Roster) -> set[str]:
+    """The customer's tags that rules keep."""
+    return {
+        audience.removeprefix(rules.kept(""))
+        for audience in customer.members
+        if rules.is_kept(audience) and audience in there.rules
+    }
 
 
 def text(value: str) -> str:

@@ -103,7 +103,10 @@ async def let_go(tx: Tx, shop: str, audience: str, most: int) -> bool:
 
 
 async def of_customer(tx: Tx, shop: str, customer: str, *, before: tuple[int, int] | None, limit: int) -> list[Passage]:
-    """The latest first, from the one before (moment, number) on; NotFound for a customer who does not exist."""
+    """The latest first, from the one before (moment, number) on, without those of tags that rules keep.
+
+    NotFound for a customer who does not exist.
+    """
     found = await customers.read(tx, [(shop, customer)])
     if not found or found[0].born is None:
         raise NotFound(f"no customer {customer!r} in this shop")
@@ -112,7 +115,8 @@ async def of_customer(tx: Tx, shop: str, customer: str, *, before: tuple[int, in
         """
         SELECT m.at_us, m.move_id, m.audience_id, a.name, m.entered, m.initial
         FROM move AS m JOIN audience AS a USING (shop_id, audience_id)
-        WHERE m.shop_id = $1 AND m.customer_id = $2 AND (m.at_us, m.move_id) < ($3, $4) AND a.state <> 'ending'
+        WHERE m.shop_id = $1 AND m.customer_id = $2 AND (m.at_us, m.move_id) < ($3, $4)
+            AND a.state <> 'ending' AND a.audience_id NOT LIKE '#%'
         ORDER BY m.at_us DESC, m.move_id DESC
         LIMIT $5
         """,
