@@ -1,9 +1,11 @@
 """A shop's figures over a period."""
 
+import asyncio
 from typing import Any
 
 from huitou_events import CustomerErased, MemberJoined, MembershipEnded, ShopFollowed
-from tests import make
+from segment_svc import tallies
+from tests import make, waiting
 from tests.make import ago
 from tests.segment.audience import after
 from tests.stage import Stage
@@ -81,12 +83,18 @@ async def test_a_period_that_is_none_is_refused_with_its_field(segment: Stage) -
         ({"from": "yesterday"}, "from"),
         ({"until": "2026-02-30"}, "until"),
         ({"from": "2026-11-04"}, "from"),
+        ({"from": "9999-12-31T23:59:59Z"}, "from"),
         ({"from": "2026-11-01", "until": "2026-11-01"}, "until"),
         ({"from": "2024-10-31", "until": "2026-11-01T16:00:01Z"}, "from"),
+        ({"from": "0001-01-01"}, "from"),
+        ({"from": "0001-01-01T00:00:00+14:00"}, "from"),
+        ({"until": "0001-01-01"}, "until"),
+        ({"until": "2026-11-02 04:00"}, "until"),
     ):
         answer = await segment.get("/overview", params=options)
         assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, field), options
-    assert (await segment.get("/overview", params={"from": "2024-11-01", "until": "2026-11-02"})).status_code == 200
+    for options in ({"from": "2024-11-01", "until": "2026-11-02"}, {"until": "1970-01-02"}, {"until": "9999-12-31"}):
+        assert (await segment.get("/overview", params=options)).status_code == 200
 
 
 async def test_totals_stay_when_a_customer_is_erased_and_nobody_s_they_are(segment: Stage) -> None:
@@ -184,3 +192,22 @@ async def test_what_is_announced_of_a_customer_holds_from_its_moment_on(segment:
     await segment.advance("1h")
     await segment.run_job("traits")
     assert (await overview(segment))["splits"]["genders"]["female"]["visitors"] == 1
+
+
+async def test_counting_that_is_broken_off_or_done_by_two_counts_each_fact_once(segment: Stage) -> None:
+    await segment.deliver(*(make.page(customer=f"c{number % 7}", visit_id="v") for number in range(50)))
+    async with segment.db.transaction() as tx:
+        await tx.execute("LOCK TABLE act")
+        broken_off = asyncio.create_task(tallies.count(segment.ctx))
+
+        async def waits() -> bool:
+            found = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND relation = 'act'::regclass)"
+            return bool(await tx.fetchval(found))
+
+        await waiting.until(waits)
+        broken_off.cancel()
+        await asyncio.wait([broken_off])
+    assert await segment.db.pool.fetchval("SELECT count(*) FROM uncounted") == 50
+    await asyncio.gather(*(tallies.count(segment.ctx) for _ in range(2)))
+    found = await overview(segment)
+    assert some(found["total"], "visitors", "page_views", "visits", "bounces") == (7, 50, 7, 0)

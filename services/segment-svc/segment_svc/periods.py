@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from huitou_chassis import Invalid, Time, Tx
 from huitou_events import micros
-from segment_svc.calendar import local_days, midnight
+from segment_svc.calendar import DAY, local_days, midnight
 
 USUAL = 30
 MOST = 731
@@ -38,8 +38,10 @@ def period(tx: Tx, zone: ZoneInfo, start: str | None, end: str | None) -> Period
     empty, lies ahead, or is longer than 731 days.
     """
     today = _day(tx.us, zone)
-    last = min(_day(_moment("until", end, zone) - 1, zone), today) if end is not None else today
-    first = _day(_moment("from", start, zone), zone) if start is not None else last - USUAL + 1
+    # No calendar has the days of the latest moments that a call may name.
+    ahead = tx.us + 2 * DAY
+    last = min(_day(min(_moment("until", end, zone), ahead) - 1, zone), today) if end is not None else today
+    first = _day(min(_moment("from", start, zone), ahead), zone) if start is not None else last - USUAL + 1
     if first > today:
         raise Invalid(field="from", detail="not after today")
     if last < first:
@@ -58,7 +60,11 @@ def _day(at: int, zone: ZoneInfo) -> int:
 def _moment(field: str, text: str, zone: ZoneInfo) -> int:
     try:
         if len(text) == len("2026-11-01"):
-            return midnight(date.fromisoformat(text).toordinal(), zone)
-        return micros(MOMENT.validate_python(text))
+            at = midnight(date.fromisoformat(text).toordinal(), zone)
+        else:
+            at = micros(MOMENT.validate_python(text))
     except (ValueError, OverflowError, ValidationError):
         raise Invalid(field=field, detail="a date (2026-11-01) or an RFC 3339 time with an offset") from None
+    if at < -DAY:
+        raise Invalid(field=field, detail="not before 1970")
+    return at
