@@ -106,6 +106,12 @@ async def test_a_day_has_23_or_25_hours_where_clocks_change(segment: Stage) -> N
     assert [one["entered"] for one in hours[:3]] == [0, 1, 0]
 
 
+async def test_a_flow_has_what_happened_this_very_moment(segment: Stage) -> None:
+    audience = await create(segment, CARTED)
+    await segment.deliver(make.cart())
+    assert [(one["entered"], one["size"]) for one in await steps(segment, audience, by="hour")] == [(1, 1)]
+
+
 async def test_a_flow_that_ends_before_it_begins_is_refused(segment: Stage) -> None:
     params = {"from": NOW.isoformat(), "until": NOW.isoformat()}
     answer = await segment.get("/audiences/interested/flow", params=params)

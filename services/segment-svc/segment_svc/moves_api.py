@@ -86,7 +86,7 @@ async def flow(
     """
     await audiences.get(tx, shop, audience)
     zone = (await roster.read(tx, [shop]))[shop].timezone
-    end = micros(until or tx.now)
+    end = micros(until) if until else tx.us + 1
     (start,) = page.key(int) or [micros(from_) if from_ else end - USUAL[by]]
     rows = await flows.steps(tx, shop, audience, zone, by=by, start=start, until=end, limit=page.limit + 1)
     return page.answer(rows, key=lambda row: [row.until], item=step)
