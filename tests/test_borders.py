@@ -20,6 +20,7 @@ UNKNOWN = "nobody-ever"
 RULE = {"event": "cart.added"}
 TIERS = {"tiers": [{"key": "ordinary", "name": "ordinary", "trades": 1, "discount": 95}]}
 BODIES: dict[str, Any] = {
+    "POST /tags/{tag}/file": "theirs",
     "PATCH /audiences/{audience}": {"name": "mine"},
     "PUT /members/{customer_id}/tier": {"tier": "ordinary", "reason": "mine"},
     "POST /coupons/{coupon_id}/claims": {"customer_id": "mine"},

@@ -98,3 +98,70 @@ async def test_an_audience_cannot_contain_itself_through_another(segment: Stage)
     answer = await segment.patch(f"/audiences/{inner}", json={"rule": {"any": [{"audience": outer}]}})
     assert answer.status_code == 422
     assert "contain itself" in answer.text
+
+
+async def test_the_old_rule_holds_until_the_members_of_the_new_one_are_found(segment: Stage) -> None:
+    names = [f"c{number:04}" for number in range(builds.MOST + 10)]
+    await segment.deliver(*(make.page(customer=name) for name in names), make.cart(customer="ada"))
+    audience = await create(segment, CARTED)
+    outer = await create(segment, {"not": {"audience": audience}})
+    await said(segment)
+    rule = {"event": "page.viewed"}
+    answer = await segment.patch(f"/audiences/{audience}", json={"rule": rule})
+    assert (answer.json()["rule"], answer.json()["rule_in_force"]) == (rule, CARTED)
+    await builds.advance(segment.ctx)
+    await segment.deliver(make.cart(customer="bo"), make.page(customer="cy"))
+    shown = (await segment.get(f"/audiences/{audience}")).json()
+    assert (shown["state"], shown["size"]) == ("building", 2)
+    assert await members(segment, audience) == ["ada", "bo"]
+    why = (await segment.get(f"/audiences/{audience}/members/bo")).json()
+    assert (why["member"], why["why"]["event"]) == (True, ["cart.added"])
+    assert {(one.customer, one.entered) for one in await said(segment, audience)} == {("bo", True)}
+    await segment.advance("1h")
+    await segment.settle()
+    shown = (await segment.get(f"/audiences/{audience}")).json()
+    assert (shown["state"], shown["size"], shown["rule_in_force"]) == ("live", len(names) + 1, rule)
+    assert await members(segment, outer) == ["ada", "bo"]
+    found = await said(segment)
+    inside = [one for one in found if one.audience == audience]
+    assert {one.customer for one in inside if not one.entered} == {"ada", "bo"}
+    assert sorted(one.customer for one in inside if one.entered and one.initial) == sorted([*names, "cy"])
+    assert len(inside) == len(names) + 3
+    assert {one.audience for one in found} == {audience, outer}
+    assert await segment.db.pool.fetchval("SELECT count(*) FROM audience WHERE audience_id LIKE '=%'") == 0
+    assert await segment.db.pool.fetchval("SELECT count(*) FROM member WHERE audience_id LIKE '=%'") == 0
+
+
+async def test_of_two_changes_the_latter_counts(segment: Stage) -> None:
+    await segment.deliver(make.cart(customer="ada"), make.page(customer="bo"), make.completed(customer="cy"))
+    audience = await create(segment, CARTED)
+    await said(segment)
+    await segment.patch(f"/audiences/{audience}", json={"rule": {"event": "page.viewed"}})
+    await builds.advance(segment.ctx)
+    answer = await segment.patch(f"/audiences/{audience}", json={"rule": {"event": "trade.completed"}})
+    assert answer.json()["state"] == "building"
+    assert await members(segment, audience) == ["ada"]
+    await segment.settle()
+    assert await members(segment, audience) == ["cy"]
+    assert {one.customer for one in await said(segment, audience)} == {"ada", "cy"}
+
+
+async def test_a_circle_through_rules_that_are_still_to_hold_is_refused(segment: Stage) -> None:
+    first, second = await create(segment, CARTED), await create(segment, {"event": "page.viewed"})
+    await segment.patch(f"/audiences/{first}", json={"rule": {"audience": second}})
+    answer = await segment.patch(f"/audiences/{second}", json={"rule": {"audience": first}})
+    assert answer.status_code == 422
+    assert "contain itself" in answer.text
+    assert (await segment.delete(f"/audiences/{second}")).status_code == 409
+    assert (await segment.delete(f"/audiences/{first}")).status_code == 204
+    await segment.settle()
+    assert await segment.db.pool.fetchval("SELECT count(*) FROM audience WHERE NOT recommended") == 1
+
+
+async def test_what_is_to_take_a_place_is_no_audience_of_the_operators(segment: Stage) -> None:
+    audience = await create(segment, CARTED)
+    await segment.patch(f"/audiences/{audience}", json={"rule": {"event": "page.viewed"}})
+    assert (await segment.get(f"/audiences/={audience}")).status_code == 404
+    assert [one["id"] for one in (await segment.get("/audiences")).json()["items"] if "=" in one["id"]] == []
+    answer = await segment.post("/audiences", json={"name": "sly", "rule": {"audience": f"={audience}"}})
+    assert answer.status_code == 422

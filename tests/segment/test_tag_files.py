@@ -54,7 +54,7 @@ def text(place: str, value: str) -> str:
         ("姓名;customer_id\n甲;张三\n".encode("gb18030"), ["张三"], []),
         (b"name,customer_id\nx,ada\nalone\n", ["ada"], [(3, "there is no column 2")]),
         (b"a" * 129 + b"\nb\x07c\nok", ["ok"], [(1, "an id has at most 128 characters")]),
-        (b"", [], []),
+        (b"\n", [], []),
         (workbook(f'<row r="1">{text("B1", "customer_id")}</row><row r="3">{text("B3", "ada")}</row>'), ["ada"], []),
         (workbook('<row r="1"><c r="A1"><v>42</v></c></row><row r="2"><c r="A2"><v>4.5</v></c></row>'), ["42"], [2]),
         (workbook('<row r="1"><c r="A1"><v>1234567890123456789</v></c></row>'), [], [1]),
@@ -153,3 +153,9 @@ async def test_a_file_may_be_larger_than_other_bodies_but_not_without_end(segmen
     assert (answer.status_code, answer.json()["total"]) == (202, 1)
     assert (await segment.post("/tags/vip/file", content=bytes(FILE_BYTES + 1))).status_code == 413
     assert (await segment.post("/tags/vip/customers", content=large)).status_code == 413
+
+
+async def test_an_empty_file_is_refused(segment: Stage) -> None:
+    answer = await segment.post("/tags/vip/file", content=b"", headers={"Content-Type": "text/csv"})
+    assert answer.status_code == 422
+    assert "empty" in answer.text

@@ -35,11 +35,13 @@ class SentenceOut(Model):
 
 
 class AudienceOut(Model):
-    """`size` counts the members found so far; the state `building` says that there may be more."""
+    """`size` counts the members now. The state `building` says that members are being found: of a new audience those
+    found so far are there, of one with another rule those by the rule that still holds, `rule_in_force`."""
 
     id: str
     name: str
     rule: dict[str, Any]
+    rule_in_force: dict[str, Any]
     sentence: SentenceOut
     state: Literal["building", "live"]
     recommended: bool
@@ -61,6 +63,7 @@ def _shown(found: Audience, spoken: Sentence) -> AudienceOut:
         id=found.id,
         name=found.name,
         rule=dict(found.rule),
+        rule_in_force=dict(found.in_force),
         sentence=_sentence(spoken),
         state="building" if found.state == "building" else "live",
         recommended=found.recommended,

@@ -6,17 +6,29 @@ from dataclasses import dataclass
 from typing import Any
 
 from huitou_chassis import Conflict, Invalid, NotFound, Tx
-from segment_svc import plans, roster, rules
+from segment_svc import plans, replacements, roster, rules
 from segment_svc.nodes import Rule
+from segment_svc.references import COMING, coming
 from segment_svc.roster import Roster
 from segment_svc.rules import Reads, RuleError
 
-COLUMNS = "audience_id, name, rule, state, recommended, created_us"
+FOUND = """
+    SELECT a.audience_id, a.name, coalesce(c.rule, a.rule),
+        CASE WHEN c.audience_id IS NULL THEN a.state ELSE 'building' END, a.recommended, a.created_us, (
+            SELECT coalesce(sum(members), 0)::bigint FROM headcount AS h
+            WHERE h.shop_id = a.shop_id AND h.audience_id = a.audience_id
+        ), a.rule
+    FROM audience AS a
+    LEFT JOIN audience AS c ON c.shop_id = a.shop_id AND c.audience_id = '=' || a.audience_id AND c.state <> 'ending'
+"""
 
 
 @dataclass(frozen=True)
 class Audience:
-    """An audience with the number of its members as far as they are found; `created` in microseconds."""
+    """An audience with the number of its members as far as they are found; `created` in microseconds.
+
+    While it is building they may go by another rule than the one that is wanted, the one `in_force`.
+    """
 
     id: str
     name: str
@@ -25,6 +37,7 @@ class Audience:
     recommended: bool
     created: int
     size: int
+    in_force: Mapping[str, Any]
 
 
 async def listed(tx: Tx, shop: str, *, after: str, limit: int) -> list[Audience]:
@@ -32,13 +45,10 @@ async def listed(tx: Tx, shop: str, *, after: str, limit: int) -> list[Audience]
     await roster.read(tx, [shop])
     rows = await tx.fetch(
         f"""
-        SELECT {COLUMNS}, (
-            SELECT coalesce(sum(members), 0)::bigint FROM headcount AS h
-            WHERE h.shop_id = a.shop_id AND h.audience_id = a.audience_id
-        )
-        FROM audience AS a
-        WHERE shop_id = $1 AND audience_id > $2 AND audience_id NOT LIKE '#%' AND state <> 'ending'
-        ORDER BY audience_id
+        {FOUND}
+        WHERE a.shop_id = $1 AND a.audience_id > $2 AND a.audience_id NOT LIKE '#%' AND a.audience_id NOT LIKE '=%'
+            AND a.state <> 'ending'
+        ORDER BY a.audience_id
         LIMIT $3
         """,
         shop,
@@ -52,18 +62,9 @@ async def get(tx: Tx, shop: str, audience: str) -> Audience:
     """The audience; NotFound if there is none, or it is that of a tag."""
     await roster.read(tx, [shop])
     row = await tx.fetchrow(
-        f"""
-        SELECT {COLUMNS}, (
-            SELECT coalesce(sum(members), 0)::bigint FROM headcount AS h
-            WHERE h.shop_id = a.shop_id AND h.audience_id = a.audience_id
-        )
-        FROM audience AS a
-        WHERE shop_id = $1 AND audience_id = $2 AND state <> 'ending'
-        """,
-        shop,
-        audience,
+        f"{FOUND} WHERE a.shop_id = $1 AND a.audience_id = $2 AND a.state <> 'ending'", shop, audience
     )
-    if row is None or rules.is_kept(audience):
+    if row is None or rules.is_hidden(audience):
         raise NotFound(f"no audience {audience!r}; GET /audiences lists them")
     return Audience(*row)
 
@@ -79,7 +80,7 @@ async def create(tx: Tx, shop: str, *, name: str, rule: Mapping[str, Any]) -> Au
 
 
 async def alter(tx: Tx, shop: str, audience: str, *, name: str | None, rule: Mapping[str, Any] | None) -> Audience:
-    """Another name or rule; with another rule the members are found anew, those of audiences around it too."""
+    """Another name or rule; another rule holds when its members are found, those of audiences around it too."""
     there = await roster.alter(tx, shop)
     before = await _own(tx, shop, audience)
     if name is not None:
@@ -107,7 +108,15 @@ async def keep(tx: Tx, there: Roster, tag: str, rule: Mapping[str, Any]) -> None
     """The tag is on those for whom the rule holds, found anew; who holds the roster alone may ask for it."""
     audience = rules.kept(tag)
     row = await tx.fetchrow(
-        "SELECT state, rule FROM audience WHERE shop_id = $1 AND audience_id = $2", there.shop, audience
+        """
+        SELECT a.state, coalesce(c.rule, a.rule) AS rule
+        FROM audience AS a
+        LEFT JOIN audience AS c
+            ON c.shop_id = a.shop_id AND c.audience_id = '=' || a.audience_id AND c.state <> 'ending'
+        WHERE a.shop_id = $1 AND a.audience_id = $2
+        """,
+        there.shop,
+        audience,
     )
     if row is None:
         await _add(tx, there.shop, audience, tag, rule)
@@ -178,18 +187,30 @@ async def _add(tx: Tx, shop: str, audience: str, name: str, rule: Mapping[str, A
 
 
 async def _change_rule(tx: Tx, there: Roster, audience: str, rule: Mapping[str, Any]) -> None:
-    _check_circle(audience, compiled(rule, there.rules), there.rules)
+    expected = replacements.expected(there)
+    _check_circle(audience, compiled(rule, expected), expected)
+    those_around = around(audience, expected)
+    if audience in there.rules and not there.building & {audience, *those_around}:
+        await replacements.begin(tx, there, audience, rule, those_around)
+        return
+    # Nobody goes by a rule whose members are still being found: the new one takes its place at once.
     await tx.execute(
-        "UPDATE audience SET rule = $3 WHERE shop_id = $1 AND audience_id = $2", there.shop, audience, rule
+        "UPDATE audience SET rule = $3 WHERE shop_id = $1 AND audience_id = ANY($2::text[])",
+        there.shop,
+        [audience, coming(audience)],
+        rule,
     )
-    await rebuild(tx, there.shop, [audience, *around(audience, there.rules)])
+    anew = [audience, *those_around]
+    await rebuild(tx, there.shop, [*anew, *(coming(one) for one in anew if coming(one) in there.rules)])
 
 
 async def _end(tx: Tx, there: Roster, audience: str) -> None:
-    if users := around(audience, there.rules):
-        raise Conflict("in-use", f"{audience!r} is part of {', '.join(users)}; change these first")
+    if users := {one.removeprefix(COMING) for one in around(audience, there.rules)} - {audience}:
+        raise Conflict("in-use", f"{audience!r} is part of {', '.join(sorted(users))}; change these first")
     await tx.execute(
-        "UPDATE audience SET state = 'ending' WHERE shop_id = $1 AND audience_id = $2", there.shop, audience
+        "UPDATE audience SET state = 'ending' WHERE shop_id = $1 AND audience_id = ANY($2::text[])",
+        there.shop,
+        [audience, coming(audience)],
     )
     await roster.changed(tx, there.shop)
 

@@ -4,7 +4,7 @@ Events meanwhile look at an audience that is being built as at any other, so wha
 """
 
 from huitou_chassis import Context, Tx
-from segment_svc import customers, flows, histories, moves, roster, walks
+from segment_svc import customers, flows, histories, moves, replacements, roster, walks
 from segment_svc.roster import Roster
 from segment_svc.walks import Walk
 
@@ -14,8 +14,12 @@ MOST_MOVES = 20_000
 
 async def advance(ctx: Context) -> bool:
     """One chunk of one shop's work; True if there was any."""
+    if await replacements.advance(ctx):
+        return True
     async with ctx.db.transaction() as tx:
-        shop = await tx.fetchval("SELECT shop_id FROM audience WHERE state <> 'live' ORDER BY shop_id LIMIT 1")
+        shop = await tx.fetchval(
+            "SELECT shop_id FROM audience WHERE state IN ('building', 'ending') ORDER BY shop_id LIMIT 1"
+        )
         if shop is None:
             return False
         there = (await roster.hold(tx, [shop]))[shop]
@@ -23,7 +27,7 @@ async def advance(ctx: Context) -> bool:
         row = await tx.fetchrow(
             """
             SELECT audience_id, state, reached FROM audience
-            WHERE shop_id = $1 AND state <> 'live'
+            WHERE shop_id = $1 AND state IN ('building', 'ending')
             ORDER BY state DESC, reached, audience_id
             LIMIT 1
             """,
@@ -61,7 +65,8 @@ async def _find(tx: Tx, there: Roster, reached: str) -> None:
     done = len(rows) < MOST
     await tx.execute(
         """
-        UPDATE audience SET state = CASE WHEN $3 THEN 'live' ELSE state END, reached = $4
+        UPDATE audience
+        SET state = CASE WHEN NOT $3 THEN state WHEN audience_id LIKE '=%' THEN 'ready' ELSE 'live' END, reached = $4
         WHERE shop_id = $1 AND audience_id = ANY($2::text[])
         """,
         there.shop,

@@ -37,7 +37,7 @@ async def get(tx: Tx, shop: str, customer: str) -> Profile:
     members = sorted(
         (audience, since)
         for audience, since in known.members.items()
-        if audience in there.rules and not rules.is_kept(audience)
+        if audience in there.rules and not rules.is_hidden(audience)
     )
     scores = explain.scores(known.person, there.timezone, at, SCORES)
     return Profile(attributes, scores, await tags.of_customer(tx, shop, customer), members)

@@ -27,6 +27,7 @@ TRADE_FIGURES = frozenset({"trades", "amount", "average_order_value", "first_tra
 MOST_EXPANDED = 2_000
 LEVELS_EXPANDED = 128
 TAG = "#"
+COMING = "="
 REPURCHASE = "repurchase"
 
 
@@ -101,6 +102,21 @@ def is_kept(audience: str) -> bool:
     return audience.startswith(TAG)
 
 
+def coming(audience: str) -> str:
+    """The id of what takes the audience's place when its members are found (replacements.py)."""
+    return f"{COMING}{audience}"
+
+
+def is_coming(audience: str) -> bool:
+    """Whether the audience is one that is to take another's place."""
+    return audience.startswith(COMING)
+
+
+def is_hidden(audience: str) -> bool:
+    """Whether the audience is none that operators made."""
+    return is_kept(audience) or is_coming(audience)
+
+
 def expand(rule: Rule, lookup: Mapping[str, Rule]) -> Rule:
     """The rule with the rules of its audiences, and of tags that rules keep, filled in.
 
@@ -136,7 +152,7 @@ class _Expansion:
                 negated = self.expand(one, f"{path}.not", above)
                 return self._sized(Not(negated.rule), path, [negated])
             case InAudience(audience):
-                if is_kept(audience):
+                if is_hidden(audience):
                     fail(f"{path}.audience", f"no audience {audience!r}")
                 there = self._audience(audience, f"{path}.audience", above)
                 return self._sized(InAudience(audience, there.rule), path, [there])

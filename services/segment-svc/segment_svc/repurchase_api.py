@@ -28,7 +28,7 @@ class OwnModel(Model):
 class DemandsModel(Model):
     """A repurchase rate of at least `high` is high; an item with less than `min_buyers` goes by its category."""
 
-    high: Annotated[float, Field(ge=0, le=1)] = Demands.high
+    high: Annotated[float, Field(strict=True, ge=0, le=1)] = Demands.high
     min_buyers: Annotated[int, Field(ge=1, le=1_000_000)] = Demands.min_buyers
     items: Annotated[dict[Id, OwnModel], Field(max_length=MOST_ITEMS, default_factory=dict)]
 

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from huitou_chassis import Tx
 from segment_svc import cycles, memory, recommended, rules
 from segment_svc.nodes import Repurchase, Rule
-from segment_svc.references import REPURCHASE
+from segment_svc.references import REPURCHASE, is_coming
 
 LOCK = 0x726F7374
 
@@ -112,11 +112,19 @@ async def _compiled(tx: Tx, shops: Mapping[str, tuple[int, str]]) -> dict[str, R
         parsed[shop][REPURCHASE] = Repurchase(table[shop])
     made = {}
     for shop, (version, timezone) in shops.items():
-        expanded = {audience: rules.expand(rule, parsed[shop]) for audience, rule in parsed[shop].items()}
+        expanded = _expanded(parsed[shop])
         signals = {audience: _signals(rule) for audience, rule in expanded.items()}
         zone = ZoneInfo(timezone)
         made[shop] = Roster(shop, version, zone, expanded, signals, frozenset(building[shop]))
     return made
+
+
+def _expanded(parsed: Mapping[str, Rule]) -> dict[str, Rule]:
+    """What is to take the place of an audience sees others that are to do so."""
+    expected = {**parsed, **{audience[1:]: rule for audience, rule in parsed.items() if is_coming(audience)}}
+    return {
+        audience: rules.expand(rule, expected if is_coming(audience) else parsed) for audience, rule in parsed.items()
+    }
 
 
 def _signals(rule: Rule) -> frozenset[str]:

@@ -10,13 +10,15 @@ from segment_svc import audiences, roster, rules
 from segment_svc.roster import Roster
 
 DEFINED = """
-    SELECT d.tag, d.description, d.colour, d.created_us, d.ending, a.rule, a.state = 'building' AS building,
+    SELECT d.tag, d.description, d.colour, d.created_us, d.ending, coalesce(c.rule, a.rule),
+        a.state = 'building' OR c.audience_id IS NOT NULL AS building,
         CASE WHEN a.audience_id IS NULL THEN d.customers ELSE (
             SELECT coalesce(sum(members), 0)::bigint FROM headcount AS h
             WHERE h.shop_id = a.shop_id AND h.audience_id = a.audience_id
         ) END AS customers
     FROM tag_definition AS d
     LEFT JOIN audience AS a ON a.shop_id = d.shop_id AND a.audience_id = '#' || d.tag AND a.state <> 'ending'
+    LEFT JOIN audience AS c ON c.shop_id = a.shop_id AND c.audience_id = '=' || a.audience_id AND c.state <> 'ending'
 """
 
 

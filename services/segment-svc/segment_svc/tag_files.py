@@ -36,6 +36,8 @@ class Customers:
 
 def read(body: bytes) -> Customers:
     """Invalid for what is no such file, or has more lines than `MOST_LINES`."""
+    if not body:
+        raise Invalid(field="body", detail="the file is empty")
     if body[:4] == b"PK\x03\x04":
         return _gathered(*_with_column(_sheet(body)))
     return _gathered(*_csv(body))

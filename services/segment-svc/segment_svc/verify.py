@@ -100,7 +100,9 @@ async def _miscounted(tx: Tx, shop: str) -> list[str]:
             SELECT audience_id, sum(members)::bigint AS size FROM headcount WHERE shop_id = $1 GROUP BY audience_id
         ) AS h
         FULL JOIN (
-            SELECT audience_id, count(*) AS members FROM member WHERE shop_id = $1 GROUP BY audience_id
+            SELECT audience_id, count(*) AS members FROM member
+            WHERE shop_id = $1 AND audience_id NOT LIKE '=%'
+            GROUP BY audience_id
         ) AS m USING (audience_id)
         WHERE coalesce(size, 0) <> coalesce(members, 0)
         """,
