@@ -5,7 +5,7 @@ from typing import Any
 
 from huitou_chassis import Tx
 from huitou_events import CustomerErased, Event
-from segment_svc import histories, moves, partings
+from segment_svc import customer_table, histories, moves, partings
 from segment_svc.customers import Customer, Key
 from segment_svc.roster import Roster
 from segment_svc.walks import Cause, Walk
@@ -31,6 +31,7 @@ async def apply(tx: Tx, erased: Sequence[Customer]) -> None:
     before = await histories.people(tx, [customer.key for customer in erased])
     await histories.erase(tx, erased)
     await moves.erase(tx, erased)
+    await customer_table.erase(tx, [customer.key for customer in erased])
     await histories.load(tx, erased)
     born = await histories.earliest(tx, [customer.key for customer in erased])
     for customer in erased:

@@ -39,6 +39,7 @@ class Entry(NamedTuple):
     amount: int = 0
     lines: tuple[Line, ...] = ()
     changes: Mapping[str, Value] = NOTHING
+    dwell: int = 0
 
     @property
     def order(self) -> tuple[int, bool, str, str]:
@@ -50,7 +51,9 @@ class Entry(NamedTuple):
         """What conditions on events see of it; None for a type that they cannot name."""
         if self.type not in KINDS:
             return None
-        return Occurrence(self.at, self.type, self.source, self.id, self.amount, self.trade, self.refund, self.lines)
+        return Occurrence(
+            self.at, self.type, self.source, self.id, self.amount, self.trade, self.refund, self.lines, self.dwell
+        )
 
     @property
     def signals(self) -> list[str]:
@@ -80,6 +83,7 @@ def entry(event: Event[Any]) -> Entry:
         amount,
         lines,
         changes,
+        data.dwell_seconds or 0 if data.topic == Behaviour.topic else 0,
     )
 
 

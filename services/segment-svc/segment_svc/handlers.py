@@ -6,7 +6,18 @@ from typing import Any, TypeAlias
 
 from huitou_chassis import Shop, Tx, shops
 from huitou_events import CustomerErased, Event
-from segment_svc import audiences, customers, erasures, facts, histories, roster, tallies, traits, walks
+from segment_svc import (
+    audiences,
+    customer_table,
+    customers,
+    erasures,
+    facts,
+    histories,
+    roster,
+    tallies,
+    traits,
+    walks,
+)
 from segment_svc.customers import Customer, Key
 from segment_svc.facts import Entry
 from segment_svc.roster import Roster
@@ -41,6 +52,7 @@ async def record_facts(events: list[Event[Any]], tx: Tx) -> None:
         else:
             begun.append(_begin(customer, there, now, touched[customer.shop], news[key]))
     await walks.advance(tx, begun)
+    await customer_table.changed(tx, locked)
 
 
 async def move_shops(events: list[Event[Any]], tx: Tx) -> None:

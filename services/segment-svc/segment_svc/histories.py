@@ -28,6 +28,7 @@ COLUMNS = (
     "amount",
     "lines",
     "changes",
+    "dwell_seconds",
 )
 
 
@@ -42,7 +43,7 @@ async def append(tx: Tx, entries: Sequence[Entry]) -> None:
 def _row(entry: Entry) -> tuple[Any, ...]:
     lines = orjson.dumps([tuple(line) for line in entry.lines]).decode() if entry.lines else None
     changes = orjson.dumps(entry.changes).decode() if entry.changes else None
-    return (*entry[:9], lines, changes)
+    return (*entry[:9], lines, changes, entry.dwell or None)
 
 
 async def fill(tx: Tx, customers: Iterable[Customer], news: Mapping[Key, Sequence[Entry]] | None = None) -> None:
@@ -159,7 +160,7 @@ async def people(tx: Tx, keys: Sequence[Key]) -> list[Person]:
 
 def _entry(row: Any) -> Entry:
     lines = tuple(Line(*line) for line in orjson.loads(row[9])) if row[9] else ()
-    return Entry._make((*row[:9], lines, orjson.loads(row[10]) if row[10] else NOTHING))
+    return Entry._make((*row[:9], lines, orjson.loads(row[10]) if row[10] else NOTHING, row[11] or 0))
 
 
 def _person(entries: Sequence[Entry], tags: frozenset[str]) -> Person:

@@ -44,6 +44,8 @@ from huitou_events import (
 from segment_svc import (
     api,
     builds,
+    customer_table,
+    customer_table_api,
     customers_api,
     due,
     exports_api,
@@ -79,6 +81,7 @@ service = Service(
         snapshots_api.router,
         repurchase_api.router,
         api.router,
+        customer_table_api.router,
         customers_api.router,
         tags_api.router,
     ],
@@ -128,6 +131,7 @@ service = Service(
         Job("tallies", tallies.count, every=0.5),
         Job("snapshots", publications.advance, every=0.5),
         Job("traits", traits.follow, every=1),
+        Job("customer-table", customer_table.advance, every=0.5),
     ],
     verify=verify.verify,
 )

@@ -92,6 +92,7 @@ class Occurrence(NamedTuple):
     trade: str | None = None
     refund: str | None = None
     lines: tuple[Line, ...] = ()
+    dwell: int = 0
 
     @property
     def order(self) -> Key:
@@ -112,8 +113,8 @@ class Change(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """One customer's standing events in order: `rows` (n, 6) of at, kind, trade, refund, amount, number of lines, and
-    their `lines` (m, 4) of item, category, quantity, amount, end to end.
+    """One customer's standing events in order: `rows` (n, 7) of at, kind, trade, refund, amount, number of lines,
+    seconds of dwell, and their `lines` (m, 4) of item, category, quantity, amount, end to end.
 
     `names` gives this customer's trades and refunds their codes; it only grows, so a history and what was appended
     to it share it. `last` is the place in the order of the last event, standing or not.
@@ -127,7 +128,7 @@ class History:
     @classmethod
     def of(cls, occurrences: Iterable[Occurrence] = ()) -> History:
         """A history from events in any order."""
-        blank = cls(np.empty((0, 6), np.int64), np.empty((0, 4), np.int64), {}, (-NEVER, False, "", ""))
+        blank = cls(np.empty((0, 7), np.int64), np.empty((0, 4), np.int64), {}, (-NEVER, False, "", ""))
         return blank.append(occurrences) or blank
 
     def append(self, occurrences: Iterable[Occurrence]) -> History | None:
@@ -146,7 +147,9 @@ class History:
                 if (kind, trade, refund) in standing or self._stands(kind, trade, refund):
                     continue
                 standing.add((kind, trade, refund))
-            rows.append((occurrence.at, kind, trade, refund, occurrence.amount, len(occurrence.lines)))
+            rows.append(
+                (occurrence.at, kind, trade, refund, occurrence.amount, len(occurrence.lines), occurrence.dwell)
+            )
             lines += [
                 (_code(item), _code(category), quantity, amount)
                 for item, category, quantity, amount in occurrence.lines
@@ -201,7 +204,8 @@ def _value(name: str, value: str | int | bool | None) -> int:
 
 
 class Events(NamedTuple):
-    """One entry an event (n,): whose, when, what; `first` and `lines` say where its lines are and how many."""
+    """One entry an event (n,): whose, when, what; `first` and `lines` say where its lines are and how many;
+    `dwell` for how many seconds."""
 
     who: Ints
     at: Ints
@@ -211,6 +215,7 @@ class Events(NamedTuple):
     amount: Ints
     lines: Ints
     first: Ints
+    dwell: Ints
 
 
 class Lines(NamedTuple):
@@ -250,8 +255,8 @@ class People:
     @cached_property
     def events(self) -> Events:
         rows = [person.history.rows for person in self.persons]
-        at, kind, trade, refund, amount, lines = _columns(rows, 6)
-        return Events(_whose(rows), at, kind, trade, refund, amount, lines, np.cumsum(lines) - lines)
+        at, kind, trade, refund, amount, lines, dwell = _columns(rows, 7)
+        return Events(_whose(rows), at, kind, trade, refund, amount, lines, np.cumsum(lines) - lines, dwell)
 
     @cached_property
     def lines(self) -> Lines:

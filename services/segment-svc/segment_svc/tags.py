@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 from huitou_chassis import NotFound, Tx
-from segment_svc import customers, histories, roster, rules, tag_definitions, walks
+from segment_svc import customer_table, customers, histories, roster, rules, tag_definitions, walks
 from segment_svc.customers import Customer
 from segment_svc.roster import Roster
 from segment_svc.walks import Cause, Walk
@@ -156,4 +156,5 @@ async def _follow(tx: Tx, there: Roster, tag: str, changed: Sequence[Customer], 
         causes: dict[int, Cause] = {moment: f"{customer.id} as of {customer.version}"}
         begun.append(Walk(customer, there, now, touched, causes))
     await walks.advance(tx, begun)
+    await customer_table.changed(tx, [customer.key for customer in changed])
     tag_definitions.count(tx, there.shop, tag, len(changed) if present else -len(changed))
