@@ -5,6 +5,7 @@ from datetime import datetime
 from huitou_chassis import Caller, Model, Router, ShopId, Text, Transaction
 from huitou_events import Id, moment
 from segment_svc import profiles, tags
+from segment_svc.profiles import Profile
 from segment_svc.tags import How
 
 router = Router(tags=["customers"])
@@ -39,7 +40,11 @@ class CustomerOut(Model):
 
 @router.get("/customers/{customer:path}")
 async def get(customer: Id, shop: ShopId, tx: Transaction) -> CustomerOut:
-    found = await profiles.get(tx, shop, customer)
+    return shown(customer, await profiles.get(tx, shop, customer))
+
+
+def shown(customer: str, found: Profile) -> CustomerOut:
+    """The customer as they are answered."""
     return CustomerOut(
         customer_id=customer,
         attributes=found.attributes,

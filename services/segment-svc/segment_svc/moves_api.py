@@ -136,7 +136,8 @@ class MoveOut(Model):
     initial: bool
 
 
-def _move(found: Passage) -> MoveOut:
+def shown(found: Passage) -> MoveOut:
+    """The move as it is answered."""
     return MoveOut(
         audience_id=found.audience,
         audience_name=found.name,
@@ -152,4 +153,4 @@ async def of_customer(customer: Id, shop: ShopId, page: Page, tx: Transaction) -
     key = page.key(int, int)
     before = (key[0], key[1]) if key else None
     rows = await moves.of_customer(tx, shop, customer, before=before, limit=page.limit + 1)
-    return page.answer(rows, key=lambda row: [row.at, row.number], item=_move)
+    return page.answer(rows, key=lambda row: [row.at, row.number], item=shown)
