@@ -53,6 +53,7 @@ def scripts(draw: st.DrawFn, shop: str, anchor: datetime) -> list[Step]:
         st.tuples(st.just("zone"), st.sampled_from(random_cases.ZONES)),
         st.tuples(st.just("erase"), st.sampled_from(CUSTOMERS)),
         st.tuples(st.just("drop"), st.just("second")),
+        st.tuples(st.just("build"), st.integers(1, 3)),
         st.tuples(st.just("audience"), st.tuples(st.sampled_from(["first", "second"]), again)),
     )
     steps = [*(("deliver", batch) for batch in batches), *(("audience", None) for _ in audiences)]

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
 
 from huitou_events import AudienceEntered, AudienceLeft, CustomerErased, Event, ShopUpdated
+from segment_svc import builds
 from segment_svc.verify import verify
 from tests import make
 from tests.naive import random_cases
@@ -77,6 +78,11 @@ class Told:
         self.rules[name] = rule
         for who, customer in self.customers.items():
             self.customers[who] = replace(customer, audiences=self.rules)
+
+    async def build(self, chunks: int) -> None:
+        """Some of the work on new and changed audiences, and not more."""
+        for _ in range(chunks):
+            await builds.advance(self.stage.ctx)
 
     async def drop(self, name: str) -> None:
         """No audience any more, unless another one names it; whoever was in it has left."""
