@@ -10,9 +10,9 @@ import orjson
 from huitou_chassis import Tx
 from segment_svc import customers, memory, tag_definitions
 from segment_svc.customers import Customer, Key, columns
-from segment_svc.facts import NOTHING, Entry
+from segment_svc.facts import Entry
 from segment_svc.memory import Known
-from segment_svc.people import Change, History, Line, Person, changes
+from segment_svc.people import KINDS, Change, History, Line, Occurrence, Person, changes
 
 SNAPSHOT = "snapshot.published"
 """The type of the entries that hold scores of a snapshot."""
@@ -144,7 +144,7 @@ async def people(tx: Tx, keys: Sequence[Key]) -> list[Person]:
         """,
         *columns(keys),
     )
-    entries = {key: [_entry(row) for row in run] for key, run in groupby(rows, key=lambda row: (row[0], row[1]))}
+    stored = {key: list(run) for key, run in groupby(rows, key=lambda row: (row[0], row[1]))}
     tags: dict[Key, set[str]] = {}
     for shop, id, tag in await tx.fetch(
         """
@@ -155,12 +155,22 @@ async def people(tx: Tx, keys: Sequence[Key]) -> list[Person]:
         *columns(keys),
     ):
         tags.setdefault((shop, id), set()).add(tag)
-    return [_person(entries.get(key, ()), frozenset(tags.get(key, ()))) for key in keys]
+    return [_stored(stored.get(key, ()), frozenset(tags.get(key, ()))) for key in keys]
 
 
-def _entry(row: Any) -> Entry:
-    lines = tuple(Line(*line) for line in orjson.loads(row[9])) if row[9] else ()
-    return Entry._make((*row[:9], lines, orjson.loads(row[10]) if row[10] else NOTHING, row[11] or 0))
+def _stored(rows: Sequence[Any], tags: frozenset[str]) -> Person:
+    """The person whose entries are these rows, in their order; most of what is loaded is loaded here."""
+    occurrences = [
+        Occurrence(at, kind, source, id, amount, trade, refund, _lines(lines), dwell or 0)
+        for _, _, at, source, id, kind, trade, refund, amount, lines, _, dwell in rows
+        if kind in KINDS
+    ]
+    found = [Change(row[2], name, value) for row in rows if row[10] for name, value in orjson.loads(row[10]).items()]
+    return Person(History.of(occurrences), changes(found), tags)
+
+
+def _lines(stored: str | None) -> tuple[Line, ...]:
+    return tuple(map(Line._make, orjson.loads(stored))) if stored else ()
 
 
 def _person(entries: Sequence[Entry], tags: frozenset[str]) -> Person:

@@ -141,10 +141,12 @@ class History:
         rows: list[tuple[int, ...]] = []
         lines: list[tuple[int, ...]] = []
         standing: set[tuple[int, int, int]] = set()
+        named = len(self.names)
         for occurrence in added:
             kind, trade, refund = KINDS[occurrence.kind], self._code(occurrence.trade), self._code(occurrence.refund)
             if trade != NONE:
-                if (kind, trade, refund) in standing or self._stands(kind, trade, refund):
+                # Of a trade that was never named nothing stands.
+                if (kind, trade, refund) in standing or (trade < named and self._stands(kind, trade, refund)):
                     continue
                 standing.add((kind, trade, refund))
             rows.append(

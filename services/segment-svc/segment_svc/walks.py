@@ -183,15 +183,14 @@ def _say(tx: Tx, walk: Walk, moves: Sequence[Move]) -> None:
     for move in moves:
         if rules.is_hidden(move.audience):
             continue
+        at = moment(move.at)
         fact: AudienceEntered | AudienceLeft
         if move.entered:
-            fact = AudienceEntered(
-                customer_id=customer.id, audience_id=move.audience, at=moment(move.at), initial=move.initial
-            )
+            fact = AudienceEntered(customer_id=customer.id, audience_id=move.audience, at=at, initial=move.initial)
         else:
-            fact = AudienceLeft(customer_id=customer.id, audience_id=move.audience, at=moment(move.at))
+            fact = AudienceLeft(customer_id=customer.id, audience_id=move.audience, at=at)
         because = _cause(walk, move)
-        tx.emit(fact, shop=customer.shop, because=because, about=move.audience, time=moment(move.at))
+        tx.emit(fact, shop=customer.shop, because=because, about=move.audience, time=at)
 
 
 def _cause(walk: Walk, move: Move) -> Cause:
