@@ -7,7 +7,7 @@ MANIFESTS := $(OURS:=/pyproject.toml)
 CODE := $(OURS) tests bench
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up env test test-faults test-compose lint lint-chart bench clean
+.PHONY: help setup demo up env test test-faults test-compose lint lint-chart bench bench-full clean
 
 help:  ## list these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -40,8 +40,11 @@ lint: $(VENV)/tools  ## check style and types
 lint-chart: $(VENV)/tools  ## check the Helm chart, where helm is installed
 	@$(BIN)/pytest -n 0 -rs tests/deploy/test_chart.py
 
-bench: $(VENV)/tools  ## measure, and write docs/benchmarks.md
+bench: $(VENV)/tools  ## measure with 100,000 customers, and write docs/benchmarks.md
 	@$(BIN)/python -m bench
+
+bench-full: $(VENV)/tools  ## the same with a million customers and ten million events
+	@$(BIN)/python -m bench --customers 1000000 stream latency due
 
 clean:  ## remove the data that demo and up keep
 	@PYTHONPATH=libs/local $(PYTHON) -m huitou_local.cleaning

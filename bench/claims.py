@@ -96,7 +96,7 @@ def _line(what: str, found: tuple[float, list[float]], base: float) -> str:
     return f"{what:<26} {rate:>8,.0f} claims/s   p50 {p50:.0f} ms   p99 {p99:.0f} ms   ratio {rate / base:.2f}"
 
 
-async def main(say: Say) -> None:
+async def main(say: Say, _customers: int) -> None:
     async with servers() as running:
         await _measure(running, say)
 

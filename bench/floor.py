@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaConsumer
 from bench.servers import Servers
 
 BATCH = 2000
-TOPIC = "shop.trades"
+TOPICS = ("shop.behaviours", "shop.trades")
 
 
 async def floor(running: Servers, events: int) -> float:
@@ -19,7 +19,7 @@ async def floor(running: Servers, events: int) -> float:
     await connection.execute("CREATE TABLE seen (shop text, source text, id text, PRIMARY KEY (shop, source, id))")
     await connection.execute("CREATE TABLE total (customer text PRIMARY KEY, events int NOT NULL)")
     consumer = AIOKafkaConsumer(
-        TOPIC,
+        *TOPICS,
         bootstrap_servers=running.kafka,
         group_id="floor",
         enable_auto_commit=False,

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
+USUAL = 100_000
 HEAD = """# Benchmarks
 
 Written by `make bench`; each section names the command that writes it anew alone. Kafka and PostgreSQL run beside what
@@ -15,10 +16,12 @@ counts is the ratio to the floor of the same run.
 """
 
 
-def write(name: str, about: str, lines: list[str], seconds: float) -> None:
-    """Replaces the benchmark's section, or adds it at the end."""
+def write(name: str, about: str, lines: list[str], seconds: float, *, customers: int) -> None:
+    """Replaces the section of the benchmark with so many customers, or adds it at the end."""
     sections = _sections()
-    sections[name] = _section(name, about, lines, seconds)
+    title = name if customers == USUAL else f"{name}, {customers:,} customers"
+    command = name if customers == USUAL else f"--customers {customers} {name}"
+    sections[title] = _section(title, about, lines, seconds, command)
     PAGE.write_text("\n".join([HEAD, *sections.values()]), encoding="utf-8")
 
 
@@ -28,8 +31,8 @@ def _sections() -> dict[str, str]:
     return {part.split("\n", 1)[0].removeprefix("## "): part.rstrip() + "\n" for part in parts}
 
 
-def _section(name: str, about: str, lines: list[str], seconds: float) -> str:
+def _section(title: str, about: str, lines: list[str], seconds: float, command: str) -> str:
     machine = f"{os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
     measured = f"{datetime.now(UTC):%Y-%m-%d}, {machine}, {seconds:.0f} s"
     figures = "\n".join(lines)
-    return f"## {name}\n\n{about}\n\n`.venv/bin/python -m bench {name}` ({measured})\n\n```\n{figures}\n```\n"
+    return f"## {title}\n\n{about}\n\n`.venv/bin/python -m bench {command}` ({measured})\n\n```\n{figures}\n```\n"

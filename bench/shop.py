@@ -1,6 +1,7 @@
 """A shop with a programme and audiences such as shops build."""
 
 import asyncio
+import time
 from typing import Any
 
 import httpx2
@@ -14,6 +15,7 @@ PROGRAMME = {
     "joining": "on_payment",
     "mode": {"kind": "official"},
 }
+PROVINCES = ("广东", "浙江", "江苏", "山东", "四川", "湖北", "河南", "福建")
 
 
 async def make_programme(loyalty: httpx2.AsyncClient) -> None:
@@ -21,8 +23,9 @@ async def make_programme(loyalty: httpx2.AsyncClient) -> None:
     answer.raise_for_status()
 
 
-async def make_audiences(segment: httpx2.AsyncClient, number: int) -> list[str]:
-    """Different audiences of three conditions each, waited for until they are live."""
+async def make_audiences(segment: httpx2.AsyncClient, number: int) -> float:
+    """Different audiences of three conditions each; the seconds until all are live."""
+    began = time.perf_counter()
     ids = []
     for place in range(number):
         answer = await segment.post("/audiences", json={"name": f"audience {place}", "rule": rule(place)})
@@ -30,18 +33,79 @@ async def make_audiences(segment: httpx2.AsyncClient, number: int) -> list[str]:
         ids.append(answer.json()["id"])
     for audience in ids:
         while (await segment.get(f"/audiences/{audience}")).json()["state"] != "live":
-            await asyncio.sleep(0.1)
-    return ids
+            await asyncio.sleep(0.2)
+    return time.perf_counter() - began
 
 
 def rule(place: int) -> dict[str, Any]:
-    """Bought often or much within a window, and something else by the number of the audience."""
-    often = {"event": "trade.completed", "count": {"at_least": 1 + place % 5}, "within": f"{30 + 7 * place}d"}
-    much = {"event": "trade.paid", "amount": {"at_least": 1000 * (1 + place)}, "within": f"{60 + place}d"}
-    thirds: list[dict[str, Any]] = [
-        {"not": {"event": "cart.added", "within": f"{1 + place}d"}},
-        {"event": "trade.completed", "days": {"at_least": 1 + place % 3}, "since": "2025-01-01T00:00:00Z"},
-        {"event": ["cart.added", "favourite.added"], "within": f"{10 + place}d"},
-        {"event": "trade.completed", "item": [f"i{place}", f"i{place + 1}"], "within": "720d"},
-    ]
-    return {"any": [{"all": [often, much]}, thirds[place % 4]]}
+    """One of ten kinds of rule that shops build, each with windows, thresholds and categories of its own."""
+    kind, n = place % 10, place // 10
+    return {"all": KINDS[kind](n)} if kind else {"any": KINDS[kind](n)}
+
+
+def _bought(days: int, least: int = 1) -> dict[str, Any]:
+    return {"event": "trade.completed", "count": {"at_least": least}, "within": f"{days}d"}
+
+
+KINDS: list[Any] = [
+    # Loved, however they show it.
+    lambda n: [_bought(90 + n, 4), {"attribute": "amount", "at_least": 150_000 + 10_000 * n}, {"tag": f"friend {n}"}],
+    # Won back: bought once, long gone, and now looking.
+    lambda n: [
+        _bought(720),
+        {"not": _bought(90 + 10 * n)},
+        {"event": "cart.added", "within": f"{30 + n}d"},
+    ],
+    # The cart left behind.
+    lambda n: [
+        {"event": "cart.added", "within": f"{24 + 12 * n}h"},
+        {"not": {"event": "trade.paid", "within": f"{24 + 12 * n}h"}},
+        {"attribute": "has_phone", "is": True},
+    ],
+    # Interested in a category.
+    lambda n: [
+        {"event": "page.viewed", "category": [f"k{n}", f"k{n + 10}"], "count": {"at_least": 2}, "within": "60d"},
+        {"not": {"event": "trade.paid", "category": [f"k{n}", f"k{n + 10}"], "within": "90d"}},
+        {"attribute": "sms_consent", "is": True},
+    ],
+    # A region's good customers.
+    lambda n: [
+        {"attribute": "province", "in": [PROVINCES[n % 8], PROVINCES[(n + 3) % 8]]},
+        {"event": "trade.completed", "amount": {"at_least": 20_000 + 5000 * n}, "within": "365d"},
+        {"attribute": "average_order_value", "at_least": 10_000 + 1000 * n},
+    ],
+    # New, and of an age.
+    lambda n: [
+        {"event": "trade.completed", "count": {"at_least": 1, "at_most": 1}, "within": "720d"},
+        _bought(60 + 15 * n),
+        {"attribute": "age", "between": [18 + 3 * n, 30 + 3 * n]},
+    ],
+    # Women who marked something and did not buy it.
+    lambda n: [
+        {"attribute": "gender", "in": ["female", "unknown"]},
+        {
+            "event": ["cart.added", "favourite.added"],
+            "between": [f"{20 + n}d", f"{3 + n}d"],
+            "unless_later": {"event": ["trade.paid", "trade.completed"], "same": "item"},
+        },
+        {"attribute": "sms_consent", "is": True},
+    ],
+    # Here often, never bought.
+    lambda n: [
+        {"event": "page.viewed", "days": {"at_least": 2 + n % 3}, "within": f"{30 + 10 * n}d"},
+        {"not": {"event": "trade.paid", "within": "720d"}},
+        {"not": {"tag": f"staff {n}"}},
+    ],
+    # Buyers of many things.
+    lambda n: [
+        {"event": "trade.completed", "items": {"at_least": 2 + n % 3}, "within": f"{180 + 30 * n}d"},
+        _bought(365, 2),
+        {"not": {"event": "trade.refunded", "within": "90d"}},
+    ],
+    # Spenders who went quiet.
+    lambda n: [
+        {"attribute": "amount", "at_least": 50_000 + 10_000 * n},
+        {"not": {"event": ["page.viewed", "cart.added", "trade.paid"], "within": f"{30 + 10 * n}d"}},
+        {"not": {"tag": f"staff {n}"}},
+    ],
+]

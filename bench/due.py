@@ -1,0 +1,85 @@
+"""What only time changes: a moment that all customers share, and 1,000 moments a second, each of one customer."""
+
+import asyncio
+import time
+from datetime import UTC, datetime, timedelta
+
+import asyncpg
+
+from bench.population import CUSTOMER, HISTORY, SOURCE, populate
+from bench.servers import SHOP, Say, Servers, migrated, process, servers, service
+from bench.shop import make_audiences
+from huitou_chassis.db import database_url
+from huitou_events import micros
+
+AUDIENCES = 100
+RATE = 1000
+CHANGES = 20_000
+AHEAD = timedelta(seconds=30)
+RULE = {"event": "cart.added", "item": ["soon"], "within": "1d"}
+
+
+async def main(say: Say, customers: int) -> None:
+    async with servers() as running:
+        await migrated("segment", running)
+        async with service(running, "segment", worker=False) as segment:
+            # Made before there is anybody, so that nothing is to be built.
+            audience = (await segment.post("/audiences", json={"name": "soon over", "rule": RULE})).json()["id"]
+            async with process(running, "segment", "worker"):
+                await make_audiences(segment, AUDIENCES - 1)
+        await populate(running.postgres, customers)
+        began = time.perf_counter()
+        async with process(running, "segment", "worker"):
+            await _until_none_is_due(running)
+            took = time.perf_counter() - began
+            rate = customers / took
+            say(f"{customers:,} customers due at once, {AUDIENCES} audiences: {took:.0f} s, {rate:,.0f} a second")
+            late = await _changes(running, audience)
+        p50, p99 = (late[int(len(late) * share)] * 1000 for share in (0.5, 0.99))
+        say(f"{RATE:,} moments a second: seen p50 {p50:.0f} ms, p99 {p99:.0f} ms after their moment")
+
+
+async def _until_none_is_due(running: Servers) -> None:
+    connection = await asyncpg.connect(database_url(running.postgres, "huitou_segment"))
+    try:
+        while await connection.fetchval("SELECT 1 FROM customer WHERE due_us <= $1 LIMIT 1", micros(datetime.now(UTC))):
+            await asyncio.sleep(0.1)
+    finally:
+        await connection.close()
+
+
+async def _changes(running: Servers, audience: str) -> list[float]:
+    """Members who leave one after the other because time passes: how long after its moment each is gone, in seconds."""
+    connection = await asyncpg.connect(database_url(running.postgres, "huitou_segment"))
+    try:
+        start = micros(datetime.now(UTC) + AHEAD)
+        day = timedelta(days=1) // timedelta(microseconds=1)
+        ends = [start + number * 1_000_000 // RATE for number in range(CHANGES)]
+        lines = '[["soon", null, 1, 0]]'
+        await connection.copy_records_to_table(
+            "history",
+            records=[
+                (SHOP, f"soon{n}", end - day, SOURCE, f"soon{n}", "cart.added", None, None, 0, lines, None)
+                for n, end in enumerate(ends)
+            ],
+            columns=HISTORY,
+        )
+        now = micros(datetime.now(UTC))
+        await connection.copy_records_to_table(
+            "customer",
+            records=[(SHOP, f"soon{n}", 1, end - day, now, now) for n, end in enumerate(ends)],
+            columns=CUSTOMER,
+        )
+        await _until_none_is_due(running)
+        late: list[float] = []
+        while len(late) < CHANGES:
+            left = await connection.fetchval(
+                "SELECT count(*) FROM member WHERE shop_id = $1 AND audience_id = $2", SHOP, audience
+            )
+            seen = micros(datetime.now(UTC))
+            if seen > start:
+                late += [(seen - end) / 1e6 for end in ends[len(late) : CHANGES - left]]
+            await asyncio.sleep(0.02)
+        return sorted(late)
+    finally:
+        await connection.close()

@@ -1,0 +1,102 @@
+"""A shop with a past: customers with what they did over two years, put into segment's tables by COPY."""
+
+import json
+import random
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import asyncpg
+
+from bench.servers import SHOP
+from huitou_chassis.db import database_url
+from huitou_events import micros
+
+PAST = timedelta(days=730)
+ITEMS = 2000
+CATEGORIES = 40
+PROVINCES = ("广东", "浙江", "江苏", "山东", "四川", "湖北", "河南", "福建")
+EVENTS_EACH = 10
+CHUNK = 20_000
+SOURCE = "urn:shop:bench:oms"
+HISTORY = (
+    "shop_id",
+    "customer_id",
+    "at",
+    "source",
+    "event_id",
+    "type",
+    "trade_id",
+    "refund_id",
+    "amount",
+    "lines",
+    "changes",
+)
+CUSTOMER = ("shop_id", "customer_id", "version", "born_us", "evaluated_us", "due_us")
+
+
+async def populate(postgres: str, customers: int) -> float:
+    """`c0` … `c{customers - 1}` with ten events each: one profile, pages, carts, favourites and trades; in seconds.
+
+    Nobody has been evaluated yet: all are due at once, as when a day turns.
+    """
+    began = time.perf_counter()
+    connection = await asyncpg.connect(database_url(postgres, "huitou_segment"))
+    try:
+        now = micros(datetime.now(UTC))
+        for start in range(0, customers, CHUNK):
+            numbers = range(start, min(start + CHUNK, customers))
+            rows = [row for number in numbers for row in past(number, now)]
+            await connection.copy_records_to_table("history", records=rows, columns=HISTORY)
+            await connection.copy_records_to_table(
+                "customer",
+                records=[
+                    (SHOP, f"c{number}", 1, now - PAST // timedelta(microseconds=1), now, now) for number in numbers
+                ],
+                columns=CUSTOMER,
+            )
+        await connection.execute("ANALYZE history, customer")
+    finally:
+        await connection.close()
+    return time.perf_counter() - began
+
+
+def past(number: int, now: int) -> Iterator[tuple[Any, ...]]:
+    """What one customer was and did, the same for every run but for the moment it is counted back from."""
+    chance = random.Random(number)
+    span = PAST // timedelta(microseconds=1)
+    born = f"{chance.randint(1950, 2008)}-{chance.randint(1, 12):02}-{chance.randint(1, 28):02}"
+    profile = {
+        "gender": chance.choice(("female", "male", None)),
+        "birthday": born,
+        "province": chance.choice(PROVINCES),
+        "has_phone": True,
+        "sms_consent": chance.random() < 0.6,
+    }
+    yield _row(number, now - span, 0, "customer.updated", changes=json.dumps(profile))
+    for place in range(1, EVENTS_EACH):
+        at = now - 1 - int(span * chance.random() ** 1.5)
+        kind = chance.choices(KINDS, WEIGHTS)[0]
+        item = int(ITEMS * chance.random() ** 2)
+        trade, amount = (f"t{number}-{place}", chance.randint(1000, 60_000)) if kind.startswith("trade") else (None, 0)
+        line = [f"i{item}", f"k{item % CATEGORIES}", 1, amount]
+        yield _row(number, at, place, kind, trade=trade, amount=amount, lines=json.dumps([line]))
+
+
+KINDS = ("page.viewed", "cart.added", "favourite.added", "trade.paid", "trade.completed")
+WEIGHTS = (50, 18, 6, 13, 13)
+
+
+def _row(
+    number: int,
+    at: int,
+    place: int,
+    kind: str,
+    *,
+    trade: str | None = None,
+    amount: int = 0,
+    lines: str | None = None,
+    changes: str | None = None,
+) -> tuple[Any, ...]:
+    return (SHOP, f"c{number}", at, SOURCE, f"past{number}-{place}", kind, trade, None, amount, lines, changes)
