@@ -113,7 +113,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
             elif time.monotonic() - joined > JOIN_SECONDS:
                 log.warning("the group is joined again", error=f"no partitions within {JOIN_SECONDS} s")
                 return
-            if self.progress.looks():
+            if self.progress.looks() and not stop.is_set():
                 await self.progress.look(consumer)
 
     async def _taken_over(self, consumer: AIOKafkaConsumer) -> Epochs:

@@ -12,6 +12,8 @@ from huitou_chassis import telemetry
 from huitou_chassis.jobs import wait
 
 LOOK_SECONDS = 5
+# Less than a process has to end in: the broker may be stopped at the same moment.
+ANSWER_SECONDS = 2
 log = structlog.get_logger()
 
 
@@ -61,8 +63,8 @@ class Progress:
         places = sorted(consumer.assignment())
         try:
             for place in set(places) - self._next.keys():
-                self._next[place] = await asyncio.wait_for(consumer.committed(place), LOOK_SECONDS)
-            ends = await asyncio.wait_for(consumer.end_offsets(places), LOOK_SECONDS)
+                self._next[place] = await asyncio.wait_for(consumer.committed(place), ANSWER_SECONDS)
+            ends = await asyncio.wait_for(consumer.end_offsets(places), ANSWER_SECONDS)
         except (KafkaError, TimeoutError) as error:
             log.warning("where the topics end is not known", error=type(error).__name__)
             return
