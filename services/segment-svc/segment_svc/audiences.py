@@ -12,14 +12,13 @@ from segment_svc.references import COMING, coming
 from segment_svc.roster import Roster
 from segment_svc.rules import Reads, RuleError
 
-FOUND = """
+FOUND = f"""
     SELECT a.audience_id, a.name, coalesce(c.rule, a.rule),
         CASE WHEN c.audience_id IS NULL THEN a.state ELSE 'building' END, a.recommended, a.created_us, (
             SELECT coalesce(sum(members), 0)::bigint FROM headcount AS h
             WHERE h.shop_id = a.shop_id AND h.audience_id = a.audience_id
         ), a.rule
-    FROM audience AS a
-    LEFT JOIN audience AS c ON c.shop_id = a.shop_id AND c.audience_id = '=' || a.audience_id AND c.state <> 'ending'
+    FROM audience AS a {replacements.COMING}
 """
 
 
@@ -108,11 +107,8 @@ async def keep(tx: Tx, there: Roster, tag: str, rule: Mapping[str, Any]) -> None
     """The tag is on those for whom the rule holds, found anew; who holds the roster alone may ask for it."""
     audience = rules.kept(tag)
     row = await tx.fetchrow(
-        """
-        SELECT a.state, coalesce(c.rule, a.rule) AS rule
-        FROM audience AS a
-        LEFT JOIN audience AS c
-            ON c.shop_id = a.shop_id AND c.audience_id = '=' || a.audience_id AND c.state <> 'ending'
+        f"""
+        SELECT a.state, coalesce(c.rule, a.rule) AS rule FROM audience AS a {replacements.COMING}
         WHERE a.shop_id = $1 AND a.audience_id = $2
         """,
         there.shop,

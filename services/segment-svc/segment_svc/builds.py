@@ -3,6 +3,8 @@
 Events meanwhile look at an audience that is being built as at any other, so what a chunk finds stays right behind it.
 """
 
+from collections.abc import Sequence
+
 from huitou_chassis import Context, Tx
 from segment_svc import customers, flows, histories, moves, replacements, roster, walks
 from segment_svc.roster import Roster
@@ -10,18 +12,19 @@ from segment_svc.walks import Walk
 
 MOST = 2000
 MOST_MOVES = 20_000
+MOST_AT_ONCE = 20_000
+"""So many customers move in the transaction of a new rule; are there more, they do as in a new audience, in parts."""
 
 
 async def advance(ctx: Context) -> bool:
     """One chunk of one shop's work; True if there was any."""
-    if await replacements.advance(ctx):
-        return True
     async with ctx.db.transaction() as tx:
-        shop = await tx.fetchval(
-            "SELECT shop_id FROM audience WHERE state IN ('building', 'ending') ORDER BY shop_id LIMIT 1"
-        )
+        shop = await tx.fetchval("SELECT shop_id FROM audience WHERE state <> 'live' ORDER BY shop_id LIMIT 1")
         if shop is None:
             return False
+        if await replacements.ready(tx, shop):
+            await _replace(tx, shop)
+            return True
         there = (await roster.hold(tx, [shop]))[shop]
         # Looked at again: before the shop was held, an operator may have changed it.
         row = await tx.fetchrow(
@@ -39,6 +42,23 @@ async def advance(ctx: Context) -> bool:
     return True
 
 
+async def _replace(tx: Tx, shop: str) -> None:
+    """New rules take their places, and who is in by one rule only moves."""
+    await roster.alter(tx, shop)
+    # Looked at again: before the shop was held alone, an operator may have changed a rule once more.
+    audiences = await replacements.ready(tx, shop)
+    if not audiences:
+        return
+    moving = await replacements.differing(tx, shop, audiences, limit=MOST_AT_ONCE + 1)
+    await replacements.put(tx, shop, audiences)
+    if len(moving) > MOST_AT_ONCE:
+        return
+    there = (await roster.read(tx, [shop]))[shop]
+    for start in range(0, len(moving), MOST):
+        await _look(tx, there, moving[start : start + MOST], frozenset(audiences))
+    await _settle(tx, shop, audiences)
+
+
 async def _find(tx: Tx, there: Roster, reached: str) -> None:
     """The next customers for all audiences whose build has come as far as this."""
     rows = await tx.fetch(
@@ -53,29 +73,44 @@ async def _find(tx: Tx, there: Roster, reached: str) -> None:
         reached,
         MOST,
     )
-    keys = [(there.shop, row[0]) for row in rows]
-    locked = await customers.lock(tx, keys) if keys else {}
-    await histories.fill(tx, locked.values())
-    now = tx.clock.us()
-    found = [
-        Walk(customer, there, now, building, late=f"{customer.id} as of {customer.version}", found=building)
-        for customer in locked.values()
-    ]
-    await walks.advance(tx, found)
-    done = len(rows) < MOST
+    ids = [row[0] for row in rows]
+    await _look(tx, there, ids, building)
+    if len(ids) < MOST:
+        await _settle(tx, there.shop, sorted(building))
+        return
     await tx.execute(
-        """
-        UPDATE audience
-        SET state = CASE WHEN NOT $3 THEN state WHEN audience_id LIKE '=%' THEN 'ready' ELSE 'live' END, reached = $4
-        WHERE shop_id = $1 AND audience_id = ANY($2::text[])
-        """,
+        "UPDATE audience SET reached = $3 WHERE shop_id = $1 AND audience_id = ANY($2::text[])",
         there.shop,
         sorted(building),
-        done,
-        None if done else keys[-1][1],
+        ids[-1],
     )
-    if done:
-        await roster.changed(tx, there.shop)
+
+
+async def _look(tx: Tx, there: Roster, ids: Sequence[str], audiences: frozenset[str]) -> None:
+    """Whether these customers are in the audiences; who has to move is found now."""
+    locked = await customers.lock(tx, [(there.shop, id) for id in ids])
+    await histories.fill(tx, locked.values())
+    now = tx.clock.us()
+    await walks.advance(
+        tx,
+        [
+            Walk(customer, there, now, audiences, late=f"{customer.id} as of {customer.version}", found=audiences)
+            for customer in locked.values()
+        ],
+    )
+
+
+async def _settle(tx: Tx, shop: str, audiences: Sequence[str]) -> None:
+    """All their members are found."""
+    await tx.execute(
+        """
+        UPDATE audience SET state = CASE WHEN audience_id LIKE '=%' THEN 'ready' ELSE 'live' END, reached = NULL
+        WHERE shop_id = $1 AND audience_id = ANY($2::text[])
+        """,
+        shop,
+        audiences,
+    )
+    await roster.changed(tx, shop)
 
 
 async def _let_go(tx: Tx, there: Roster, audience: str) -> None:

@@ -133,16 +133,6 @@ async def erase(tx: Tx, keys: Sequence[Key]) -> None:
         )
 
 
-async def get(tx: Tx, shop: str, customer: str) -> Row | None:
-    """The customer's row; None for one of whom the table does not know yet."""
-    row = await tx.fetchrow(
-        f"SELECT customer_id, {', '.join(COLUMNS)} FROM customer_row WHERE shop_id = $1 AND customer_id = $2",
-        shop,
-        customer,
-    )
-    return None if row is None else _row(row)
-
-
 async def listed(
     tx: Tx, shop: str, asked: Filter, *, by: str, falling: bool, after: tuple[Any, str] | None, limit: int
 ) -> list[Row]:

@@ -7,6 +7,7 @@ from huitou_chassis import Invalid, NotFound, Tx
 from huitou_events import moment
 from segment_svc import customers, flows
 from segment_svc.customers import Customer
+from segment_svc.references import is_coming
 
 
 class Move(NamedTuple):
@@ -47,8 +48,16 @@ class Stay(NamedTuple):
 
 
 async def write(tx: Tx, ways: Sequence[Way]) -> None:
-    """Counts every move, and keeps it unless it belongs to what a customer was before their erasure."""
-    rows = [(*way.customer.key, *move) for way in ways for move in (_begun(way) if way.anew else way.moves)]
+    """Counts every move, and keeps it unless it belongs to what a customer was before their erasure.
+
+    What is to take the place of an audience counts when it does.
+    """
+    rows = [
+        (*way.customer.key, *move)
+        for way in ways
+        for move in (_begun(way) if way.anew else way.moves)
+        if not is_coming(move.audience)
+    ]
     if rows:
         await tx.execute(
             """
@@ -59,6 +68,8 @@ async def write(tx: Tx, ways: Sequence[Way]) -> None:
         )
     for way in ways:
         for move in way.moves:
+            if is_coming(move.audience):
+                continue
             flows.note(tx, way.customer.shop, move.audience, move.at, entered=move.entered)
 
 

@@ -8,16 +8,16 @@ places in one transaction, and who thereby enters or leaves is said.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from huitou_chassis import Context, Tx
-from segment_svc import customers, histories, roster, walks
+from huitou_chassis import Tx
+from segment_svc import roster
 from segment_svc.nodes import Rule
 from segment_svc.references import coming, is_coming
 from segment_svc.roster import Roster
-from segment_svc.walks import Walk
 
-CHUNK = 2_000
-MOST = 20_000
-"""So many customers move in the one transaction; are there more, they do as in a new audience, part by part."""
+COMING = """
+    LEFT JOIN audience AS c ON c.shop_id = a.shop_id AND c.audience_id = '=' || a.audience_id AND c.state <> 'ending'
+"""
+"""What is to take the place of audience `a`, as `c`, if anything is."""
 
 
 def expected(there: Roster) -> dict[str, Rule]:
@@ -35,13 +35,11 @@ async def begin(tx: Tx, there: Roster, audience: str, rule: Mapping[str, Any], a
     Who holds the roster alone may ask for it, for audiences none of which is being built.
     """
     await tx.execute(
-        """
+        f"""
         INSERT INTO audience (shop_id, audience_id, name, rule, state, reached, created_us)
         SELECT a.shop_id, '=' || a.audience_id, '',
             CASE a.audience_id WHEN $3 THEN $4 ELSE coalesce(c.rule, a.rule) END, 'building', '', $5
-        FROM audience AS a
-        LEFT JOIN audience AS c
-            ON c.shop_id = a.shop_id AND c.audience_id = '=' || a.audience_id AND c.state <> 'ending'
+        FROM audience AS a {COMING}
         WHERE a.shop_id = $1 AND a.audience_id = ANY($2::text[])
         ON CONFLICT (shop_id, audience_id) DO UPDATE
         SET rule = EXCLUDED.rule, state = 'building', reached = ''
@@ -55,63 +53,17 @@ async def begin(tx: Tx, there: Roster, audience: str, rule: Mapping[str, Any], a
     await roster.changed(tx, there.shop)
 
 
-async def advance(ctx: Context) -> bool:
-    """Puts one shop's new rules in their places, if the members of all are found; True if it did."""
-    async with ctx.db.transaction() as tx:
-        shop = await tx.fetchval(
-            """
-            SELECT shop_id FROM audience AS a
-            WHERE state = 'ready' AND NOT EXISTS (
-                SELECT FROM audience AS c
-                WHERE c.shop_id = a.shop_id AND c.state = 'building' AND c.audience_id LIKE '=%'
-            )
-            LIMIT 1
-            """
-        )
-        return shop is not None and await _put(tx, shop)
-
-
-async def _put(tx: Tx, shop: str) -> bool:
-    await roster.alter(tx, shop)
+async def ready(tx: Tx, shop: str) -> list[str]:
+    """The audiences whose new rules can take their places: all that are to, once the members of all are found."""
     rows = await tx.fetch(
         "SELECT audience_id, state FROM audience WHERE shop_id = $1 AND audience_id LIKE '=%' AND state <> 'ending'",
         shop,
     )
-    # Looked at again: before the shop was held alone, an operator may have changed a rule once more.
-    if not rows or any(row["state"] != "ready" for row in rows):
-        return False
-    audiences = [row["audience_id"][1:] for row in rows]
-    differing = await _differing(tx, shop, audiences)
-    await tx.execute(
-        """
-        UPDATE audience AS a SET rule = c.rule, state = 'building', reached = ''
-        FROM audience AS c
-        WHERE a.shop_id = $1 AND a.audience_id = ANY($2::text[]) AND c.shop_id = $1
-            AND c.audience_id = '=' || a.audience_id
-        """,
-        shop,
-        audiences,
-    )
-    await tx.execute(
-        "UPDATE audience SET state = 'ending' WHERE shop_id = $1 AND audience_id LIKE '=%' AND state = 'ready'", shop
-    )
-    await roster.changed(tx, shop)
-    if len(differing) <= MOST:
-        await _move(tx, (await roster.read(tx, [shop]))[shop], frozenset(audiences), differing)
-        await tx.execute(
-            """
-            UPDATE audience SET state = 'live', reached = NULL
-            WHERE shop_id = $1 AND audience_id = ANY($2::text[]) AND state = 'building'
-            """,
-            shop,
-            audiences,
-        )
-        await roster.changed(tx, shop)
-    return True
+    return [row["audience_id"][1:] for row in rows] if all(row["state"] == "ready" for row in rows) else []
 
 
-async def _differing(tx: Tx, shop: str, audiences: Sequence[str]) -> list[str]:
-    """The customers who are in one of the audiences by one rule only, sorted; at most one more than may move."""
+async def differing(tx: Tx, shop: str, audiences: Sequence[str], *, limit: int) -> list[str]:
+    """The first customers who are in one of the audiences by one rule only, in order."""
     rows = await tx.fetch(
         """
         SELECT DISTINCT customer_id
@@ -128,20 +80,24 @@ async def _differing(tx: Tx, shop: str, audiences: Sequence[str]) -> list[str]:
         shop,
         audiences,
         [coming(audience) for audience in audiences],
-        MOST + 1,
+        limit,
     )
     return [row[0] for row in rows]
 
 
-async def _move(tx: Tx, there: Roster, audiences: frozenset[str], ids: Sequence[str]) -> None:
-    now = tx.clock.us()
-    for start in range(0, len(ids), CHUNK):
-        locked = await customers.lock(tx, [(there.shop, id) for id in ids[start : start + CHUNK]])
-        await histories.fill(tx, locked.values())
-        await walks.advance(
-            tx,
-            [
-                Walk(customer, there, now, audiences, late=f"{customer.id} as of {customer.version}", found=audiences)
-                for customer in locked.values()
-            ],
-        )
+async def put(tx: Tx, shop: str, audiences: Sequence[str]) -> None:
+    """The new rules hold, and the audiences are building by them."""
+    await tx.execute(
+        """
+        UPDATE audience AS a SET rule = c.rule, state = 'building', reached = ''
+        FROM audience AS c
+        WHERE a.shop_id = $1 AND a.audience_id = ANY($2::text[]) AND c.shop_id = $1
+            AND c.audience_id = '=' || a.audience_id
+        """,
+        shop,
+        audiences,
+    )
+    await tx.execute(
+        "UPDATE audience SET state = 'ending' WHERE shop_id = $1 AND audience_id LIKE '=%' AND state = 'ready'", shop
+    )
+    await roster.changed(tx, shop)

@@ -7,9 +7,10 @@ from typing import Any
 
 from huitou_chassis import Conflict, NotFound, Tx
 from segment_svc import audiences, roster, rules
+from segment_svc.replacements import COMING
 from segment_svc.roster import Roster
 
-DEFINED = """
+DEFINED = f"""
     SELECT d.tag, d.description, d.colour, d.created_us, d.ending, coalesce(c.rule, a.rule),
         a.state = 'building' OR c.audience_id IS NOT NULL AS building,
         CASE WHEN a.audience_id IS NULL THEN d.customers ELSE (
@@ -18,7 +19,7 @@ DEFINED = """
         ) END AS customers
     FROM tag_definition AS d
     LEFT JOIN audience AS a ON a.shop_id = d.shop_id AND a.audience_id = '#' || d.tag AND a.state <> 'ending'
-    LEFT JOIN audience AS c ON c.shop_id = a.shop_id AND c.audience_id = '=' || a.audience_id AND c.state <> 'ending'
+    {COMING}
 """
 
 

@@ -18,7 +18,6 @@ from segment_svc.customers import Customer
 from segment_svc.evaluate import evaluate
 from segment_svc.moves import Move, Way
 from segment_svc.people import NEVER, People
-from segment_svc.references import is_coming
 from segment_svc.roster import Roster, Selection
 
 Cause: TypeAlias = Event[Any] | str
@@ -98,18 +97,12 @@ async def advance(tx: Tx, walks: Sequence[Walk]) -> None:
         settled = _settled(walk, reached)
         _say(tx, walk, settled)
         _close(walk, settled)
-        ways.append(_way(walk, settled))
+        ways.append(Way(walk.customer, settled, walk.inside, walk.anew))
     await members.write(tx, [(walk.customer, walk.inside) for walk in walks])
     await moves.write(tx, ways)
     for walk in walks:
         walk.customer.members = walk.inside
     await customers.save(tx, [walk.customer for walk in walks])
-
-
-def _way(walk: Walk, moves: Sequence[Move]) -> Way:
-    """Without what is to take the place of an audience: that is counted when it does."""
-    inside = {audience: since for audience, since in walk.inside.items() if not is_coming(audience)}
-    return Way(walk.customer, [move for move in moves if not is_coming(move.audience)], inside, walk.anew)
 
 
 def _groups(walks: Iterable[Walk]) -> Iterable[tuple[Selection, list[Walk]]]:
