@@ -4,7 +4,8 @@ from typing import Any
 
 from huitou_events import Event
 from segment_svc import publications
-from segment_svc.repurchase import DAY, Cycle, Demands, Gaps, Override, Sold, decide
+from segment_svc.calendar import DAY
+from segment_svc.repurchase import Cycle, Demands, Gaps, Override, Sold, decide
 from segment_svc.verify import verify
 from tests import make
 from tests.make import SHOP, ago

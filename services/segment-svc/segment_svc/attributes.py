@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from segment_svc.birthdays import midnights, near, turning
-from segment_svc.calendar import local_days
 from segment_svc.columns import spread
 from segment_svc.conditions import FLAGS
 from segment_svc.nodes import Birthday, Bounds, Is, Known, OneOf, Test
@@ -15,9 +14,6 @@ from segment_svc.people import CODES, NEVER, UNKNOWN, Bools, Ints
 from segment_svc.spells import EARLIEST, Truth, lasting, opposite, simplest
 from segment_svc.steps import Spans, summed, within
 from segment_svc.view import View
-
-OLDEST = 200
-"""Years; nobody is that old."""
 
 
 def attribute(view: View, name: str, test: Test) -> Truth:
@@ -112,21 +108,3 @@ def celebrating(view: View, rule: Birthday) -> Truth:
     since, until = np.maximum(start[rows][owner], flat[place, 0]), np.minimum(end[rows][owner], flat[place, 1])
     live = until > since
     return _during(view, [Spans(who[rows][owner][live], since[live], until[live])])
-
-
-def standing(view: View, name: str, person: int) -> int:
-    """The value of an attribute (as in `people`) that a customer has at their present, UNKNOWN if none."""
-    who, start, end, value = view.valid(name)
-    there = (who == person) & (start <= view.at[person]) & (view.at[person] < end)
-    return int(value[there][0]) if there.any() else UNKNOWN
-
-
-def age(view: View, person: int) -> int | None:
-    """A customer's age in years at their present, None if it is unknown."""
-    born = standing(view, "birthday", person)
-    if born <= 0:
-        return None
-    today = local_days(view.at[person : person + 1], view.people.zone)
-    birthdays = turning(np.full(OLDEST, born), np.arange(OLDEST))
-    lived = int((birthdays <= today).sum())
-    return lived - 1 if lived else None

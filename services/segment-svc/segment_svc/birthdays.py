@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from segment_svc import lunar
-from segment_svc.calendar import DAY, EPOCH_DAY, local_days, midnight
+from segment_svc.calendar import DAY, EPOCH_DAY, local_day, midnight
 from segment_svc.nodes import Birthday
 from segment_svc.people import NEVER, UNKNOWN, Ints
 
@@ -32,8 +32,7 @@ def turning(born: Ints, years: Ints | int) -> Ints:
 
 def midnights(days: Ints, zone: ZoneInfo) -> Ints:
     """When these days (proleptic ordinals) begin in the zone; NEVER after the calendar's end."""
-    last = date(LAST_YEAR, 12, 31).toordinal()
-    return np.array([NEVER if day > last else midnight(day, zone) for day in days.tolist()], np.int64)
+    return np.array([midnight(day, zone) for day in days.tolist()], np.int64)
 
 
 @lru_cache(maxsize=65_536)
@@ -61,7 +60,7 @@ def following(born: int, calendar: str, at: int, zone: ZoneInfo) -> date | None:
     """The next birthday at a moment, today's included; None if it is unknown."""
     if born == UNKNOWN:
         return None
-    today = int(local_days(np.array([at]), zone)[0])
+    today = local_day(at, zone)
     year = date.fromordinal(today).year
     days = (_celebrated(born, calendar, one) for one in range(year - 1, year + 3))
     first = min((day for day in days if day is not None and day >= today), default=None)

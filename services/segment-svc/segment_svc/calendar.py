@@ -13,6 +13,8 @@ from segment_svc.people import NEVER, Ints
 
 SECOND = 1_000_000
 DAY = 86_400 * SECOND
+SLOT = 900 * SECOND
+"""A quarter of an hour, by which is counted: the local days of every zone in use begin at one."""
 EPOCH_DAY = date(1970, 1, 1).toordinal()
 
 
@@ -27,6 +29,11 @@ def local_days(moments: Ints, zone: ZoneInfo) -> Ints:
     at = np.maximum(np.searchsorted(since, moments, "right") - 1, 0)
     days: Ints = (moments + offset[at]) // DAY + EPOCH_DAY
     return days
+
+
+def local_day(moment: int, zone: ZoneInfo) -> int:
+    """The day (proleptic ordinal) on which one moment lies in the zone."""
+    return int(local_days(np.array([moment], np.int64), zone)[0])
 
 
 @lru_cache(maxsize=65_536)

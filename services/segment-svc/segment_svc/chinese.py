@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import assert_never
 
+from segment_svc.conditions import MOMENTS
 from segment_svc.nodes import (
     Aged,
     Attribute,
@@ -23,7 +24,7 @@ from segment_svc.nodes import (
     Tagged,
     Window,
 )
-from segment_svc.terms import Terms, length, quoted
+from segment_svc.terms import MONEY, Terms, length, quoted
 
 EVENTS = {
     "trade.created": "下单",
@@ -80,8 +81,6 @@ FLAGS = {
 GENDERS = {"female": "女", "male": "男", "unknown": "未知"}
 SCORES = {"recency": "最近消费", "frequency": "消费频率", "monetary": "消费金额"}
 CALENDARS = {"solar": "公历", "lunar": "农历"}
-MONEY = ("amount", "average_order_value")
-MOMENTS = ("registered_at", "first_trade_at", "last_trade_at")
 UNITS = {"d": "天", "h": "小时", "m": "分钟"}
 COUNTED = {"age": "岁", "trades": "笔", "points": "分"}
 

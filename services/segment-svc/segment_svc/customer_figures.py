@@ -11,6 +11,7 @@ from segment_svc.columns import lasts, total
 from segment_svc.figures import COMPLETED
 from segment_svc.occurrences import measured, turnover
 from segment_svc.people import CODES, KINDS, UNKNOWN, Bools, Ints, People, Person
+from segment_svc.portraits import current
 from segment_svc.steps import present
 from segment_svc.view import View
 
@@ -43,8 +44,8 @@ class Figures(NamedTuple):
 def figures(people: Sequence[Person], at: Ints) -> list[Figures]:
     """Of each person, what was so at their moment `at` (size,)."""
     view = View(People.of(people, ANYWHERE), at)
-    country = [CODES.texts.get(code, "") for code in _standing(view, "country", UNKNOWN).tolist()]
-    fan = [value == 1 for value in _standing(view, "fan", 0).tolist()]
+    country = [CODES.texts.get(code, "") for code in current(view, "country").tolist()]
+    fan = (current(view, "fan") == 1).tolist()
     paid_amount, paid_at = _last_paid(view)
     numbers = [
         _dwell(view),
@@ -58,15 +59,6 @@ def figures(people: Sequence[Person], at: Ints) -> list[Figures]:
     ]
     columns = [[min(int(value), LARGEST) for value in column] for column in numbers]
     return [Figures._make(row) for row in zip(country, fan, *columns, strict=True)]
-
-
-def _standing(view: View, name: str, nothing: int) -> Ints:
-    valid = view.valid(name)
-    now = view.at[valid.who]
-    stands = (valid.start <= now) & (now < valid.end)
-    found = np.full(view.people.size, nothing)
-    found[valid.who[stands]] = valid.value[stands]
-    return found
 
 
 def _past(view: View) -> Bools:

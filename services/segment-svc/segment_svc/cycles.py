@@ -6,8 +6,9 @@ from typing import Any
 
 from huitou_chassis import Tx
 from segment_svc import whole_shops
+from segment_svc.calendar import DAY
 from segment_svc.nodes import Cycles
-from segment_svc.repurchase import DAY, Cycle, Demands, Gaps, Override, Sold, decide
+from segment_svc.repurchase import Cycle, Demands, Gaps, Override, Sold, decide
 
 COLUMNS = "item_id, category_id, buyers, again, rate, basis, lower_days, upper_days, high"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import assert_never
 
+from segment_svc.conditions import MOMENTS
 from segment_svc.nodes import (
     Aged,
     Attribute,
@@ -23,7 +24,7 @@ from segment_svc.nodes import (
     Tagged,
     Window,
 )
-from segment_svc.terms import Terms, length, quoted
+from segment_svc.terms import MONEY, Terms, length, quoted
 
 EVENTS = {
     "trade.created": "placed an order",
@@ -77,8 +78,6 @@ FLAGS = {
     "member": ("are members", "are not members"),
     "fan": ("are fans", "are not fans"),
 }
-MONEY = ("amount", "average_order_value")
-MOMENTS = ("registered_at", "first_trade_at", "last_trade_at")
 UNITS = {"d": "day", "h": "hour", "m": "minute"}
 
 

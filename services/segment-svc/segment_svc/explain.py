@@ -8,12 +8,9 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from huitou_events import moment
 from segment_svc import birthdays, buying_again
-from segment_svc.attributes import age, standing
-from segment_svc.conditions import FLAGS, NUMBERS
+from segment_svc.conditions import MOMENTS
 from segment_svc.evaluate import Evaluation
-from segment_svc.figures import COMPLETED, FIGURES
 from segment_svc.nodes import (
     LEVELS,
     Aged,
@@ -37,15 +34,15 @@ from segment_svc.nodes import (
     Test,
     Window,
 )
-from segment_svc.occurrences import measured, turnover
-from segment_svc.people import CODES, NEVER, UNKNOWN, People, Person
+from segment_svc.occurrences import measured
+from segment_svc.people import People, Person
+from segment_svc.portraits import current, numbers, values, written
 from segment_svc.spells import outcome
 from segment_svc.steps import present
+from segment_svc.terms import length
 from segment_svc.view import View
 
 Node: TypeAlias = dict[str, object]
-DATED = ("registered_at", "first_trade_at", "last_trade_at")
-UNITS = (("d", 86_400_000_000), ("h", 3_600_000_000), ("m", 60_000_000))
 
 
 def why(rule: Rule, person: Person, timezone: ZoneInfo, at: int, snapshot: Node | None = None) -> Node:
@@ -59,7 +56,7 @@ def why(rule: Rule, person: Person, timezone: ZoneInfo, at: int, snapshot: Node 
 def scores(person: Person, timezone: ZoneInfo, at: int, names: Sequence[str]) -> dict[str, int | None]:
     """The scores that the customer has from the latest snapshot, None for those that there are not."""
     view = View(People.of([person], timezone), np.array([at]))
-    return {name: _number(view, name) for name in names}
+    return {name: numbers(view, name)[0] for name in names}
 
 
 def _explained(rule: Rule, evaluation: Evaluation, snapshot: Node | None) -> Node:
@@ -70,7 +67,7 @@ def _explained(rule: Rule, evaluation: Evaluation, snapshot: Node | None) -> Nod
         node["measured"] = _measured(rule, evaluation.view)
     if isinstance(rule, Scored | Repurchase) or (isinstance(rule, Attribute) and rule.name in LEVELS):
         node["snapshot"] = snapshot
-    node["until"] = _written(int(until[0]))
+    node["until"] = written(int(until[0]))
     return node
 
 
@@ -111,7 +108,7 @@ def _tested(name: str, test: Test) -> Node:
         case OneOf(values):
             return {"in": sorted(values)}
         case Bounds():
-            return {key: _written(bound) if name in DATED else bound for key, bound in _bounds(test).items()}
+            return {key: written(bound) if name in MOMENTS else bound for key, bound in _bounds(test).items()}
 
 
 def _bounds(bounds: Bounds) -> dict[str, int]:
@@ -134,7 +131,7 @@ def _occurred(rule: Occurred) -> Node:
 def _window(window: Window) -> Node:
     match window:
         case Since(since):
-            return {"since": _written(since)}
+            return {"since": written(since)}
         case Aged(oldest, 0):
             return {"within": _duration(oldest)}
         case Aged(oldest, newest):
@@ -143,8 +140,8 @@ def _window(window: Window) -> Node:
 
 
 def _duration(span: int) -> str:
-    unit, size = next((unit, size) for unit, size in UNITS if span % size == 0)
-    return f"{span // size}{unit}"
+    number, unit = length(span)
+    return f"{number}{unit}"
 
 
 def _measured(rule: Occurred | Attribute | InTier | Birthday | Scored | Repurchase, view: View) -> object:
@@ -152,56 +149,14 @@ def _measured(rule: Occurred | Attribute | InTier | Birthday | Scored | Repurcha
         case Occurred():
             return int(present(measured(view, rule), view.at)[0])
         case Birthday(_, calendar):
-            there = birthdays.following(standing(view, "birthday", 0), calendar, int(view.at[0]), view.people.zone)
+            born, at = int(current(view, "birthday")[0]), int(view.at[0])
+            there = birthdays.following(born, calendar, at, view.people.zone)
             return None if there is None else there.isoformat()
         case Repurchase(cycles):
             return buying_again.items_due(view, cycles, 0)
         case Scored():
-            return {name: _number(view, name) for name, _ in rule.given}
+            return {name: numbers(view, name)[0] for name, _ in rule.given}
         case InTier():
-            return _text(view, "tier")
+            return values(view, "tier")[0]
         case Attribute(name):
-            if name in FIGURES:
-                return _figure(name, view)
-            if name == "age":
-                return age(view, 0)
-            if name in FLAGS:
-                return standing(view, name, 0) == 1
-            if name == "registered_at":
-                return _written(standing(view, name, 0))
-            if name in NUMBERS:
-                return _number(view, name)
-            return _text(view, name) or ("unknown" if name == "gender" else None)
-
-
-def _text(view: View, name: str) -> str | None:
-    return CODES.texts.get(standing(view, name, 0))
-
-
-def _number(view: View, name: str) -> int | None:
-    there = standing(view, name, 0)
-    return None if there == UNKNOWN else there
-
-
-def _figure(name: str, view: View) -> object:
-    spans = measured(view, COMPLETED)
-    trades = int(present(spans, view.at)[0])
-    amount = int(present(turnover(view, COMPLETED), view.at)[0])
-    if name == "trades":
-        return trades
-    if name == "amount":
-        return amount
-    if not trades:
-        return None
-    if name == "average_order_value":
-        return amount // trades if amount % trades == 0 else round(amount / trades, 2)
-    there = spans.start[(spans.start <= view.at[0]) & (view.at[0] < spans.end)]
-    return _written(int(there.min() if name == "first_trade_at" else there.max()))
-
-
-def _written(us: int) -> str | None:
-    """RFC 3339; None for never, for nothing, and for moments that no calendar has."""
-    try:
-        return None if us == NEVER else moment(us).isoformat().replace("+00:00", "Z")
-    except OverflowError:
-        return None
+            return values(view, name)[0]

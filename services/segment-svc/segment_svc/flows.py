@@ -10,13 +10,10 @@ from itertools import islice, takewhile
 from typing import Literal, NamedTuple, TypeAlias
 from zoneinfo import ZoneInfo
 
-import numpy as np
-
 from huitou_chassis import Invalid, Tx
-from segment_svc.calendar import local_days, midnight
+from segment_svc.calendar import SLOT, local_day, midnight
 from segment_svc.people import NEVER
 
-SLOT = 900_000_000
 HOUR = 3_600_000_000
 LANES = 4
 By: TypeAlias = Literal["hour", "day"]
@@ -137,7 +134,7 @@ def _bounds(by: By, start: int, until: int, zone: ZoneInfo, limit: int) -> list[
 
 
 def _all(by: By, start: int, zone: ZoneInfo) -> Iterator[tuple[int, int]]:
-    day = int(local_days(np.array([start], np.int64), zone)[0])
+    day = local_day(start, zone)
     while (tomorrow := midnight(day + 1, zone)) != NEVER:
         today = midnight(day, zone)
         length = HOUR if by == "hour" else tomorrow - today

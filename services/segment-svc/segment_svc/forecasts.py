@@ -14,7 +14,7 @@ import numpy as np
 
 from huitou_chassis import NotFound, Tx
 from segment_svc import histories
-from segment_svc.calendar import local_days, midnight
+from segment_svc.calendar import local_day, midnight
 from segment_svc.customers import Customer
 from segment_svc.evaluate import evaluate
 from segment_svc.people import NEVER, Ints, People
@@ -44,7 +44,7 @@ async def forecast(tx: Tx, there: Roster, audience: str, size: int, days: int) -
     """Today and the days after it; `size` is the present one. NotFound if the audience has ended meanwhile."""
     if audience not in there.rules:
         raise NotFound(f"no audience {audience!r}; GET /audiences lists them")
-    today = int(local_days(np.array([tx.us], np.int64), there.timezone)[0])
+    today = local_day(tx.us, there.timezone)
     bounds = [midnight(today + day, there.timezone) for day in range(days + 1)]
     total: int = await tx.fetchval(
         "SELECT count(*) FROM customer WHERE shop_id = $1 AND due_us < $2", there.shop, bounds[-1]

@@ -9,6 +9,7 @@ from segment_svc.calendar import DAY
 from segment_svc.flows import HOUR
 from segment_svc.insights import PLACES, Bought, Insight
 from segment_svc.moves_api import StepOut, step
+from segment_svc.overviews import share
 
 NAMED = 10
 HOURS, DAYS = 24, 30
@@ -88,7 +89,7 @@ def _group(found: Insight) -> GroupOut:
         members=_bought(found.members),
         visitors=found.visitors,
         buyers=found.buyers,
-        conversion=round(found.buyers / found.visitors, 4) if found.visitors else None,
+        conversion=share(found.buyers, found.visitors),
     )
 
 

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 from huitou_chassis import Tx
 from segment_svc import customers, tallies, traits
+from segment_svc.calendar import SLOT
 from segment_svc.customers import Customer
 from segment_svc.people import Person
-from segment_svc.tallies import DEEDS, SLOT
+from segment_svc.tallies import DEEDS
 
 
 async def part(tx: Tx, erased: Sequence[Customer], before: Sequence[Person]) -> None:

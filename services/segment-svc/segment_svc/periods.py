@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from datetime import date
 from zoneinfo import ZoneInfo
 
-import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from huitou_chassis import Invalid, Time, Tx
 from huitou_events import micros
-from segment_svc.calendar import DAY, local_days, midnight
+from segment_svc.calendar import DAY, local_day, midnight
 
 USUAL = 30
 MOST = 731
@@ -37,11 +36,11 @@ def period(tx: Tx, zone: ZoneInfo, start: str | None, end: str | None) -> Period
     A date stands for the moment at which it begins. Invalid for what is no date or RFC 3339 time, a period that is
     empty, lies ahead, or is longer than 731 days.
     """
-    today = _day(tx.us, zone)
+    today = local_day(tx.us, zone)
     # No calendar has the days of the latest moments that a call may name.
     ahead = tx.us + 2 * DAY
-    last = min(_day(min(_moment("until", end, zone), ahead) - 1, zone), today) if end is not None else today
-    first = _day(min(_moment("from", start, zone), ahead), zone) if start is not None else last - USUAL + 1
+    last = min(local_day(min(_moment("until", end, zone), ahead) - 1, zone), today) if end is not None else today
+    first = local_day(min(_moment("from", start, zone), ahead), zone) if start is not None else last - USUAL + 1
     if first > today:
         raise Invalid(field="from", detail="not after today")
     if last < first:
@@ -51,10 +50,6 @@ def period(tx: Tx, zone: ZoneInfo, start: str | None, end: str | None) -> Period
     days = range(first, last + 1)
     bounds = [midnight(day, zone) for day in range(first, last + 2)]
     return Period(zone, days, bounds, min(bounds[-1], tx.us + 1), today)
-
-
-def _day(at: int, zone: ZoneInfo) -> int:
-    return int(local_days(np.array([at], np.int64), zone)[0])
 
 
 def _moment(field: str, text: str, zone: ZoneInfo) -> int:

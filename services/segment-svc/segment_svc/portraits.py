@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from huitou_events import moment
+from segment_svc.birthdays import turning
 from segment_svc.calendar import EPOCH_DAY, local_days
 from segment_svc.conditions import FLAGS, MOMENTS, NUMBERS, TEXTS
 from segment_svc.figures import COMPLETED, FIGURES
+from segment_svc.nodes import SCORES
 from segment_svc.occurrences import measured, turnover
 from segment_svc.people import CODES, UNKNOWN, Ints
 from segment_svc.steps import present
@@ -32,52 +34,52 @@ def ages(view: View) -> Ints:
     known = np.flatnonzero(born > 0)
     found = np.full(view.people.size, UNKNOWN)
     days = local_days(view.at[known], view.people.zone)
-    year, of_year = _split(days)
-    year_born, of_year_born = _split(born[known])
-    age = year - year_born - (of_year < of_year_born)
+    years = _years(days) - _years(born[known])
+    age = years - (turning(born[known], years) > days)
     found[known] = np.where(age >= 0, age, UNKNOWN)
     return found
 
 
-def _split(days: Ints) -> tuple[Ints, Ints]:
-    """The years of days (ordinals), and their places in the year as month and day in one number."""
-    dates = (days - EPOCH_DAY).astype("datetime64[D]")
-    months = dates.astype("datetime64[M]")
-    years = dates.astype("datetime64[Y]")
-    month = (months - years.astype("datetime64[M]")).astype(np.int64)
-    day = (dates - months.astype("datetime64[D]")).astype(np.int64)
-    return years.astype(np.int64) + 1970, month * 32 + day
+def _years(days: Ints) -> Ints:
+    years: Ints = (days - EPOCH_DAY).astype("datetime64[D]").astype("datetime64[Y]").astype(np.int64)
+    return years
 
 
 def portrait(view: View) -> dict[str, list[object]]:
     """Every attribute by name: text, number, true or false, or RFC 3339."""
-    found: dict[str, list[object]] = {}
     trades = _trades(view)
-    for name in ATTRIBUTES:
-        if name in FIGURES:
-            found[name] = trades[name]
-        elif name == "age":
-            found[name] = _known(ages(view))
-        elif name in FLAGS:
-            found[name] = (current(view, name) == 1).tolist()
-        elif name in MOMENTS:
-            found[name] = [None if us is None else written(us) for us in _known(current(view, name))]
-        elif name in NUMBERS:
-            found[name] = _known(current(view, name))
-        else:
-            nothing = "unknown" if name == "gender" else None
-            found[name] = [CODES.texts.get(code, nothing) for code in current(view, name).tolist()]
-    return found
+    return {name: trades[name] if name in FIGURES else values(view, name) for name in ATTRIBUTES}
 
 
-def _known(values: Ints) -> list[object]:
-    return [None if value == UNKNOWN else value for value in values.tolist()]
+def values(view: View, name: str) -> list[object]:
+    """One attribute, the tier, or a score, in the same way."""
+    if name in FIGURES:
+        return _trades(view)[name]
+    if name == "age":
+        return [*_known(ages(view))]
+    if name in FLAGS:
+        return [*(current(view, name) == 1).tolist()]
+    if name in MOMENTS:
+        return [written(us) for us in numbers(view, name)]
+    if name in NUMBERS or name in SCORES:
+        return [*numbers(view, name)]
+    nothing = "unknown" if name == "gender" else None
+    return [CODES.texts.get(code, nothing) for code in current(view, name).tolist()]
 
 
-def written(us: object) -> str | None:
-    """A moment in RFC 3339; None for nothing, and for moments that no calendar has."""
+def numbers(view: View, name: str) -> list[int | None]:
+    """The value of an attribute that is kept as a number."""
+    return _known(current(view, name))
+
+
+def _known(found: Ints) -> list[int | None]:
+    return [None if value == UNKNOWN else value for value in found.tolist()]
+
+
+def written(us: int | None) -> str | None:
+    """A moment in RFC 3339; None for nothing, for never, and for moments that no calendar has."""
     try:
-        return None if us is None else moment(int(str(us))).isoformat().replace("+00:00", "Z")
+        return None if us is None else moment(us).isoformat().replace("+00:00", "Z")
     except OverflowError:
         return None
 

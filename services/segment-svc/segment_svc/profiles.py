@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from huitou_chassis import NotFound, Tx
-from segment_svc import explain, histories, roster, rules, tags
-from segment_svc.conditions import FLAGS, MOMENTS, NUMBERS, TEXTS
-from segment_svc.nodes import SCORES, Attribute, Known
-from segment_svc.tags import Put
+import numpy as np
 
-ATTRIBUTES = (*TEXTS, *NUMBERS, *MOMENTS, *FLAGS)
+from huitou_chassis import NotFound, Tx
+from segment_svc import histories, portraits, roster, rules, tags
+from segment_svc.nodes import SCORES
+from segment_svc.people import People
+from segment_svc.tags import Put
+from segment_svc.view import View
 
 
 @dataclass(frozen=True)
@@ -30,14 +31,12 @@ async def get(tx: Tx, shop: str, customer: str) -> Profile:
         raise NotFound(f"no customer {customer!r} in this shop")
     known = found[0]
     at = max(tx.us, known.evaluated or tx.us)
-    attributes = {
-        name: explain.why(Attribute(name, Known(True)), known.person, there.timezone, at).get("measured")
-        for name in ATTRIBUTES
-    }
+    view = View(People.of([known.person], there.timezone), np.array([at], np.int64))
+    attributes = {name: column[0] for name, column in portraits.portrait(view).items()}
     members = sorted(
         (audience, since)
         for audience, since in known.members.items()
         if audience in there.rules and not rules.is_hidden(audience)
     )
-    scores = explain.scores(known.person, there.timezone, at, SCORES)
+    scores = {name: portraits.numbers(view, name)[0] for name in SCORES}
     return Profile(attributes, scores, await tags.of_customer(tx, shop, customer), members)

@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from segment_svc.calendar import DAY
+
 PRIOR = 10
 LEAST_GAPS = 5
-DAY = 86_400_000_000
 HIGH = 0.2
 MIN_BUYERS = 5
 

@@ -3,10 +3,8 @@
 from collections.abc import Sequence
 from zoneinfo import ZoneInfo
 
-import numpy as np
-
 from huitou_chassis import Tx
-from segment_svc.calendar import SECOND, local_days, midnight
+from segment_svc.calendar import SECOND, local_day, midnight
 from segment_svc.people import NEVER
 
 AFTER_MIDNIGHT = 4 * 3600 * SECOND
@@ -14,7 +12,7 @@ AFTER_MIDNIGHT = 4 * 3600 * SECOND
 
 def following(now: int, zone: ZoneInfo) -> int:
     """The first such moment after now."""
-    (today,) = local_days(np.array([now]), zone).tolist()
+    today = local_day(now, zone)
     moments = [_moment(day, zone) for day in (today, today + 1)]
     return next((moment for moment in moments if moment > now), NEVER)
 

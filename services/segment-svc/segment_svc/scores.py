@@ -6,11 +6,9 @@ from datetime import date
 from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
 
-import numpy as np
-
 from huitou_chassis import Tx
 from segment_svc import whole_shops
-from segment_svc.calendar import local_days, midnight
+from segment_svc.calendar import local_day, midnight
 from segment_svc.loyalty_levels import Level
 from segment_svc.nodes import LEVELS, SCORES
 
@@ -31,7 +29,7 @@ class Months:
 
 def months(now: int, zone: ZoneInfo) -> Months:
     """The last six full calendar months."""
-    today = date.fromordinal(local_days(np.array([now]), zone).tolist()[0])
+    today = date.fromordinal(local_day(now, zone))
     number = today.year * 12 + today.month - 1
     first, last = (date(one // 12, one % 12 + 1, 1) for one in (number - MONTHS, number))
     return Months(midnight(first.toordinal(), zone), midnight(last.toordinal(), zone))

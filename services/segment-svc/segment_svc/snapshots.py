@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from huitou_chassis import Tx
-from huitou_events import moment
 from segment_svc import roster
+from segment_svc.portraits import written
 from segment_svc.scores import Cell
 
 KEPT = 100
@@ -23,7 +23,7 @@ class Snapshot:
     @property
     def name(self) -> dict[str, object]:
         """How `why` names it."""
-        return {"version": self.version, "published_at": moment(self.published).isoformat().replace("+00:00", "Z")}
+        return {"version": self.version, "published_at": written(self.published)}
 
 
 async def latest(tx: Tx, shop: str) -> Snapshot | None:

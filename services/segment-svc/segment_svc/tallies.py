@@ -11,11 +11,11 @@ import orjson
 
 from huitou_chassis import Context, Tx
 from huitou_events import Event
+from segment_svc.calendar import SLOT
 from segment_svc.customers import Customer
 from segment_svc.facts import Entry
 
 MOST = 20_000
-SLOT = 900_000_000
 VIEW = "page.viewed"
 DEEDS = frozenset({"trade.paid", "trade.completed", "trade.closed", "trade.refunded"})
 ACTS = frozenset(

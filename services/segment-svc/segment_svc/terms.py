@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from huitou_events import moment
+from huitou_events.moments import UNITS
 
-UNITS = (("d", 86_400_000_000), ("h", 3_600_000_000), ("m", 60_000_000))
+MONEY = ("amount", "average_order_value")
+"""The attributes that are amounts."""
 WITHOUT_MINOR_UNIT = frozenset(
     ("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF")
 )
@@ -54,4 +56,4 @@ def quoted(text: str) -> str:
 
 def length(span: int) -> tuple[int, str]:
     """Microseconds as a number of the largest unit (d, h, m) that leaves no rest."""
-    return next((span // size, unit) for unit, size in UNITS if span % size == 0)
+    return next((span // size, unit) for unit, size in reversed(UNITS.items()) if span % size == 0)

@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 from huitou_chassis import Context, Tx
 from segment_svc import customers, histories
+from segment_svc.calendar import SLOT
 from segment_svc.customers import Customer
 from segment_svc.facts import Entry
 from segment_svc.people import CHANGING, CODES, UNKNOWN, Ints, Person
-from segment_svc.tallies import SLOT
 
 MOST = 1000
 TEXTS = ("gender", "country", "province", "city")
