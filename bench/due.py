@@ -6,11 +6,12 @@ from datetime import UTC, datetime, timedelta
 
 import asyncpg
 
-from bench.population import CUSTOMER, HISTORY, SOURCE, populate
+from bench.population import CUSTOMER, SOURCE, populate
 from bench.servers import SHOP, Say, Servers, migrated, process, servers, service
 from bench.shop import make_audiences
 from huitou_chassis.db import database_url
 from huitou_events import micros
+from segment_svc import histories
 
 AUDIENCES = 100
 RATE = 1000
@@ -59,10 +60,10 @@ async def _changes(running: Servers, audience: str) -> list[float]:
         await connection.copy_records_to_table(
             "history",
             records=[
-                (SHOP, f"soon{n}", end - day, SOURCE, f"soon{n}", "cart.added", None, None, 0, lines, None)
+                (SHOP, f"soon{n}", end - day, SOURCE, f"soon{n}", "cart.added", None, None, 0, lines, None, None)
                 for n, end in enumerate(ends)
             ],
-            columns=HISTORY,
+            columns=histories.COLUMNS,
         )
         now = micros(datetime.now(UTC))
         await connection.copy_records_to_table(

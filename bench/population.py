@@ -12,6 +12,7 @@ import asyncpg
 from bench.servers import SHOP
 from huitou_chassis.db import database_url
 from huitou_events import micros
+from segment_svc import histories
 
 PAST = timedelta(days=730)
 ITEMS = 2000
@@ -20,19 +21,6 @@ PROVINCES = ("广东", "浙江", "江苏", "山东", "四川", "湖北", "河南
 EVENTS_EACH = 10
 CHUNK = 20_000
 SOURCE = "urn:shop:bench:oms"
-HISTORY = (
-    "shop_id",
-    "customer_id",
-    "at",
-    "source",
-    "event_id",
-    "type",
-    "trade_id",
-    "refund_id",
-    "amount",
-    "lines",
-    "changes",
-)
 CUSTOMER = ("shop_id", "customer_id", "version", "born_us", "evaluated_us", "due_us")
 
 
@@ -48,7 +36,7 @@ async def populate(postgres: str, customers: int) -> float:
         for start in range(0, customers, CHUNK):
             numbers = range(start, min(start + CHUNK, customers))
             rows = [row for number in numbers for row in past(number, now)]
-            await connection.copy_records_to_table("history", records=rows, columns=HISTORY)
+            await connection.copy_records_to_table("history", records=rows, columns=histories.COLUMNS)
             await connection.copy_records_to_table(
                 "customer",
                 records=[
@@ -99,4 +87,4 @@ def _row(
     lines: str | None = None,
     changes: str | None = None,
 ) -> tuple[Any, ...]:
-    return (SHOP, f"c{number}", at, SOURCE, f"past{number}-{place}", kind, trade, None, amount, lines, changes)
+    return (SHOP, f"c{number}", at, SOURCE, f"past{number}-{place}", kind, trade, None, amount, lines, changes, None)

@@ -6,6 +6,8 @@ from typing import Any
 
 import httpx2
 
+from bench.population import PROVINCES
+
 PROGRAMME = {
     "tiers": [
         {"key": "ordinary", "name": "ordinary", "amount": 5000, "trades": 1, "discount": 95},
@@ -15,7 +17,6 @@ PROGRAMME = {
     "joining": "on_payment",
     "mode": {"kind": "official"},
 }
-PROVINCES = ("广东", "浙江", "江苏", "山东", "四川", "湖北", "河南", "福建")
 
 
 async def make_programme(loyalty: httpx2.AsyncClient) -> None:
