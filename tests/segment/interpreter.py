@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from zoneinfo import ZoneInfo
 
+from segment_svc.calendar import DAY
 from segment_svc.nodes import (
     REFUND,
     TRADES,
@@ -34,7 +35,7 @@ from tests.naive import birthdays as naive
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SINCE_2010 = (datetime(2010, 1, 1, tzinfo=UTC) - EPOCH) // timedelta(microseconds=1)
-DAY = 86_400_000_000
+
 FLAGS = ("has_phone", "sms_consent", "member", "fan")
 
 
@@ -276,39 +277,3 @@ def losses(one: Occurrence, back: list[Occurrence]) -> list[int]:
                 returned[place] += part
                 rest -= part
     return [first + second for first, second in zip(returned, spread, strict=True)]
-
-
-def moments(rule: Rule, customer: Customer) -> set[int]:
-    """Every moment at which the rule could possibly change its value."""
-    facts = {one.at for one in customer.occurrences} | {change.at for change in customer.changes}
-    match rule:
-        case AllOf(rules) | AnyOf(rules):
-            return facts.union(*(moments(one, customer) for one in rules))
-        case Not(one):
-            return moments(one, customer)
-        case InAudience(_, one):
-            return moments(one, customer) if one else facts
-        case Occurred(window=Aged(oldest, newest)):
-            return facts | {at + age for at in facts for age in (oldest, newest)}
-        case Repurchase(cycles) if cycles is not None:
-            ends = {end * DAY for low, high in cycles.days.values() for end in (low, high + 1)}
-            return facts | {at + end for at in facts for end in ends}
-        case Birthday(within, calendar):
-            said = [change.value for change in customer.changes if change.name == "birthday"]
-            return facts.union(
-                *(naive.edges(born, customer.zone, max(facts), within=within, calendar=calendar) for born in said)
-            )
-        case Attribute("age"):
-            return facts | set(birthdays(customer))
-        case _:
-            return facts
-
-
-def birthdays(customer: Customer) -> Iterator[int]:
-    for change in customer.changes:
-        if change.name == "birthday" and isinstance(change.value, str) and not change.value.startswith("-"):
-            year, month, day = map(int, change.value.split("-"))
-            for years in range(60):
-                leaps = (month, day) == (2, 29) and (year + years) % 4 != 0
-                born = datetime(year + years, 3 if leaps else month, 1 if leaps else day, tzinfo=customer.zone)
-                yield (born - EPOCH) // timedelta(microseconds=1)

@@ -15,7 +15,7 @@ from segment_svc.occurrences import measured
 from segment_svc.people import NEVER, Change, History, Ints, Line, Occurrence, People, Person, changes
 from segment_svc.steps import present
 from segment_svc.view import View
-from tests.segment import chance, interpreter
+from tests.segment import chance, interpreter, turns
 from tests.segment.chance import DAY, NOW
 from tests.segment.interpreter import Customer
 
@@ -53,7 +53,7 @@ def test_value_and_next_moment_are_those_of_a_plain_reading(seed: int) -> None:
 
 def expected(rule: Rule, one: Customer, at: int) -> tuple[bool, int]:
     value = interpreter.holds(rule, one, at)
-    later = sorted(moment for moment in interpreter.moments(rule, one) if moment > at)
+    later = sorted(moment for moment in turns.moments(rule, one) if moment > at)
     return value, next((moment for moment in later if interpreter.holds(rule, one, moment) != value), NEVER)
 
 
