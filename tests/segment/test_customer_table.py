@@ -1,5 +1,6 @@
 """The customer table: figures of each customer, filtered, sorted and page by page."""
 
+import base64
 from typing import Any
 
 from huitou_events import CustomerErased, ShopFollowed
@@ -113,3 +114,9 @@ async def test_rows_are_sorted_by_any_column_and_paged(segment: Stage) -> None:
                 found += [row["customer_id"] for row in answer["items"]]
                 asked["cursor"] = answer["next_cursor"]
             assert found == whole, (sort, order)
+
+
+async def test_a_cursor_with_a_number_that_no_column_holds_is_none_of_the_list(segment: Stage) -> None:
+    cursor = base64.urlsafe_b64encode(f'[{2**63},"ada"]'.encode()).rstrip(b"=").decode()
+    answer = await segment.get("/customers", params={"cursor": cursor})
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "cursor")

@@ -14,6 +14,7 @@ from huitou_chassis.errors import Invalid
 MOST = 1000
 USUAL = 100
 LONGEST_CURSOR = 2000
+LARGEST = 2**63 - 1
 
 T = TypeVar("T")
 Row = TypeVar("Row")
@@ -37,9 +38,7 @@ class PageRequest:
         """`after`, checked to be values of these kinds; Invalid for a cursor of another list."""
         if self.after is None:
             return None
-        if len(self.after) != len(kinds) or not all(
-            type(value) is kind for value, kind in zip(self.after, kinds, strict=True)
-        ):
+        if len(self.after) != len(kinds) or not all(map(_is, self.after, kinds)):
             raise _not_a_cursor()
         return self.after
 
@@ -60,6 +59,11 @@ async def _page(
 
 
 Page = Annotated[PageRequest, Depends(_page)]
+
+
+def _is(value: object, kind: type) -> bool:
+    """Whether the value is of this kind, and a number that a column holds."""
+    return type(value) is kind and (not isinstance(value, int) or value <= LARGEST)
 
 
 def _encoded(key: list[Any]) -> str:

@@ -9,6 +9,7 @@ from segment_svc import whole_shops
 from segment_svc.calendar import DAY
 from segment_svc.nodes import Cycles
 from segment_svc.repurchase import Cycle, Demands, Gaps, Override, Sold, decide
+from segment_svc.whole_shops import BACK
 
 COLUMNS = "item_id, category_id, buyers, again, rate, basis, lower_days, upper_days, high"
 
@@ -151,12 +152,8 @@ def _gaps(row: Any) -> Gaps | None:
     return Gaps(row["number"], row["lower"], row["upper"]) if row["number"] else None
 
 
-BOUGHT = """
-    WITH back AS (
-        SELECT who, trade_id, sum(amount) AS refunded FROM deed
-        WHERE shop_id = $1 AND type = 'trade.refunded' AND at <= $2
-        GROUP BY who, trade_id
-    ), line AS MATERIALIZED (
+BOUGHT = f"""
+    WITH {BACK}, line AS MATERIALIZED (
         SELECT d.who, d.trade_id, d.at, l.line ->> 0 AS item_id, max(l.line ->> 1) AS category_id
         FROM deed AS d LEFT JOIN back AS b USING (who, trade_id)
         CROSS JOIN LATERAL json_array_elements(d.lines::json) AS l (line)

@@ -10,9 +10,8 @@ from huitou_chassis import Model, Page, Paged, Router, ShopId, Transaction
 from huitou_events import moment
 from segment_svc import discounts, roster, splits
 from segment_svc.discounts import Discount, Region
-from segment_svc.overviews_api import From, RegionOut, When, group_figures
+from segment_svc.overviews_api import From, RegionOut, When, region
 from segment_svc.periods import Period, period
-from segment_svc.splits import Place
 
 By: TypeAlias = Literal["country", "province", "city"]
 NAMED = 10
@@ -29,12 +28,7 @@ async def regions(
     found = (await splits.splits(tx, shop, asked)).regions[by]
     (start,) = page.key(int) or [0]
     rows = list(enumerate(found, 1))[start : start + page.limit + 1]
-    return page.answer(rows, key=lambda row: [row[0]], item=_region)
-
-
-def _region(found: tuple[int, Place]) -> RegionOut:
-    place = found[1]
-    return RegionOut(name=place.name, **group_figures(place.group))
+    return page.answer(rows, key=lambda row: [row[0]], item=lambda row: region(row[1]))
 
 
 class DiscountOut(Model):

@@ -18,7 +18,7 @@ from segment_svc.calendar import local_day, midnight
 from segment_svc.customers import Customer
 from segment_svc.evaluate import evaluate
 from segment_svc.people import NEVER, Ints, People
-from segment_svc.previews import CHUNK, COUNTED, LOOKED_AT, NORMAL_95
+from segment_svc.previews import COUNTED, LOOKED_AT, NORMAL_95
 from segment_svc.roster import Roster
 
 
@@ -79,8 +79,7 @@ async def summed(tx: Tx, there: Roster, audience: str, moments: Sequence[int], m
     )
     ids = sorted(row[0] for row in rows)
     sums = Sums(len(ids), np.zeros(len(moments), np.int64), np.zeros(len(moments), np.int64))
-    for start in range(0, len(ids), CHUNK):
-        people = await histories.view(tx, [(there.shop, id) for id in ids[start : start + CHUNK]])
+    async for people in histories.viewed(tx, there.shop, ids):
         _add(sums, there, audience, people, moments, tx.us)
     return sums
 

@@ -1,6 +1,6 @@
 """What happened to customers: entries are added once and never changed, only erased; loading makes people of them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -16,6 +16,7 @@ from segment_svc.people import KINDS, Change, History, Line, Occurrence, Person,
 
 SNAPSHOT = "snapshot.published"
 """The type of the entries that hold scores of a snapshot."""
+CHUNK = 2_000
 COLUMNS = (
     "shop_id",
     "customer_id",
@@ -90,6 +91,12 @@ async def view(tx: Tx, keys: Sequence[Key], *, keep: bool = True) -> list[Custom
             if after[customer.key] == customer.version:
                 remembered.keep(customer.key, Known(customer.version, customer.person, customer.members))
     return found
+
+
+async def viewed(tx: Tx, shop: str, ids: Sequence[str]) -> AsyncIterator[list[Customer]]:
+    """The same for as many of a shop as there are, some at a time."""
+    for start in range(0, len(ids), CHUNK):
+        yield await view(tx, [(shop, id) for id in ids[start : start + CHUNK]])
 
 
 def extended(person: Person, news: Sequence[Entry]) -> Person | None:

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from huitou_chassis import Invalid, Model, Problem, Text, Tx
 from huitou_chassis.errors import FieldError
+from segment_svc import csv_texts
 from segment_svc.periods import Period
 
 MOST = 100_000
@@ -180,14 +181,7 @@ def read(body: bytes) -> list[IndustryFigure]:
 
 
 def _lines(body: bytes) -> Iterator[tuple[int, Mapping[str | None, Any]]]:
-    for encoding in ("utf-8-sig", "gb18030"):
-        try:
-            text = body.decode(encoding)
-            break
-        except UnicodeDecodeError:
-            continue
-    else:
-        raise Invalid(field="body", detail="a CSV file in UTF-8 or GB 18030 is expected")
+    text = csv_texts.decoded(body, expected="a CSV file in UTF-8 or GB 18030")
     reader = csv.DictReader(io.StringIO(text, newline=""))
     try:
         if not {"industry", "period"} <= set(reader.fieldnames or ()):

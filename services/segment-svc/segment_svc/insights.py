@@ -20,7 +20,6 @@ from segment_svc.steps import present
 from segment_svc.view import View
 
 MOST = 20_000
-CHUNK = 2_000
 GENDERS = ("female", "male", "unknown")
 BANDS = {"0-17": 0, "18-24": 18, "25-29": 25, "30-34": 30, "35-39": 35, "40-49": 40, "50-59": 50, "60+": 60}
 """Bands of ages by the youngest in each."""
@@ -79,8 +78,7 @@ async def _looked_at(tx: Tx, there: Roster, source: str, argument: str | int) ->
     rows = await tx.fetch(f"{source} ORDER BY md5(customer_id) LIMIT $3", there.shop, argument, MOST)
     ids = sorted(row[0] for row in rows)
     insight = Insight()
-    for start in range(0, len(ids), CHUNK):
-        people = await histories.view(tx, [(there.shop, id) for id in ids[start : start + CHUNK]])
+    async for people in histories.viewed(tx, there.shop, ids):
         _add(insight, there, people, tx.us)
     return insight
 

@@ -163,24 +163,28 @@ def _splits(found: Splits, visitors: int) -> SplitsOut:
     return SplitsOut(
         genders={name: _share(group, visitors) for name, group in found.genders.items()},
         ages={name: _share(group, visitors) for name, group in found.ages.items()},
-        fans=FansOut(**group_figures(found.fans[True]), genders=found.fans_genders[True]),
-        others=FansOut(**group_figures(found.fans[False]), genders=found.fans_genders[False]),
+        fans=FansOut(**_group_figures(found.fans[True]), genders=found.fans_genders[True]),
+        others=FansOut(**_group_figures(found.fans[False]), genders=found.fans_genders[False]),
         regions={name: _regions(found.regions[name]) for name in PLACES},
     )
 
 
 def _share(found: Group, visitors: int) -> ShareOut:
-    return ShareOut(**group_figures(found), share=share(found.visitors, visitors))
+    return ShareOut(**_group_figures(found), share=share(found.visitors, visitors))
 
 
 def _regions(found: Sequence[Place]) -> RegionsOut:
     named = [place for place in found if place.name is not None]
     return RegionsOut(
-        top=[RegionOut(name=place.name, **group_figures(place.group)) for place in named[:NAMED]],
+        top=[region(place) for place in named[:NAMED]],
         rest=sum(place.group.visitors for place in named[NAMED:]),
         unknown=sum(place.group.visitors for place in found if place.name is None),
     )
 
 
-def group_figures(found: Group) -> dict[str, Any]:
+def region(found: Place) -> RegionOut:
+    return RegionOut(name=found.name, **_group_figures(found.group))
+
+
+def _group_figures(found: Group) -> dict[str, Any]:
     return {name: getattr(found, name) for name in GroupOut.model_fields}

@@ -15,7 +15,6 @@ from segment_svc.roster import Roster
 
 COUNTED = 20_000
 LOOKED_AT = 5_000
-CHUNK = 2_000
 SHOWN = 10
 NORMAL_95 = 1.96
 
@@ -66,8 +65,7 @@ async def _ids(tx: Tx, shop: str, most: int | None) -> list[str]:
 
 async def _holding(tx: Tx, there: Roster, rule: Rule, ids: Sequence[str]) -> list[str]:
     found: list[str] = []
-    for start in range(0, len(ids), CHUNK):
-        people = await histories.view(tx, [(there.shop, id) for id in ids[start : start + CHUNK]])
+    async for people in histories.viewed(tx, there.shop, ids):
         laid = People.of([customer.person for customer in people], there.timezone)
         value = evaluate({"": rule}, laid, np.full(len(people), tx.us, np.int64))[""].value
         found += [people[place].id for place in np.flatnonzero(value).tolist()]

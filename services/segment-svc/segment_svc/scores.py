@@ -11,6 +11,7 @@ from segment_svc import whole_shops
 from segment_svc.calendar import local_day, midnight
 from segment_svc.loyalty_levels import Level
 from segment_svc.nodes import LEVELS, SCORES
+from segment_svc.whole_shops import BACK
 
 NAMES = (*SCORES, *LEVELS)
 """The places in the arrays of scores."""
@@ -56,12 +57,8 @@ async def compute(tx: Tx, shop: str, zone: ZoneInfo, levels: Sequence[Level]) ->
     return [dict(row) for row in rows]
 
 
-RANKED = """
-    back AS (
-        SELECT who, trade_id, sum(amount) AS refunded FROM deed
-        WHERE shop_id = $1 AND type = 'trade.refunded' AND at <= $2
-        GROUP BY who, trade_id
-    ), done AS (
+RANKED = f"""
+    {BACK}, done AS (
         SELECT d.who, d.at, d.amount - coalesce(b.refunded, 0) AS amount,
             b.refunded IS NULL OR b.refunded < d.amount AS stands, d.at >= $4 AND d.at < $5 AS recent
         FROM deed AS d LEFT JOIN back AS b USING (who, trade_id)

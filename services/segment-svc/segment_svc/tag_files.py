@@ -11,6 +11,7 @@ from typing import Any
 from python_calamine import CalamineError, CalamineWorkbook
 
 from huitou_chassis import Invalid
+from segment_svc import csv_texts
 
 HEADER = "customer_id"
 MOST_LINES = 1_000_000
@@ -78,7 +79,7 @@ def _id(cell: Any) -> tuple[str, str]:
 
 
 def _csv(body: bytes) -> tuple[Iterator[Line], int]:
-    text = _decoded(body)
+    text = csv_texts.decoded(body, expected="a CSV file in UTF-8 or GB 18030, or an XLSX workbook,")
     first = text.partition("\n")[0].strip("\r")
     for delimiter in ",;\t":
         names = [name.strip().strip('"') for name in first.split(delimiter)]
@@ -87,15 +88,6 @@ def _csv(body: bytes) -> tuple[Iterator[Line], int]:
             next(lines)
             return lines, names.index(HEADER)
     return _rows(text, ","), 0
-
-
-def _decoded(body: bytes) -> str:
-    for encoding in ("utf-8-sig", "gb18030"):
-        try:
-            return body.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    raise Invalid(field="body", detail="a CSV file in UTF-8 or GB 18030, or an XLSX workbook, is expected")
 
 
 def _rows(text: str, delimiter: str) -> Iterator[Line]:

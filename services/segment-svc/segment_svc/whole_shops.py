@@ -5,6 +5,14 @@ from typing import Any
 from huitou_chassis import Tx
 
 SECONDS = 600
+BACK = """
+    back AS (
+        SELECT who, trade_id, sum(amount) AS refunded FROM deed
+        WHERE shop_id = $1 AND type = 'trade.refunded' AND at <= $2
+        GROUP BY who, trade_id
+    )
+"""
+"""What went back of each trade of shop $1 until $2."""
 
 
 async def fetch(tx: Tx, sql: str, *values: object) -> list[Any]:
