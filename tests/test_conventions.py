@@ -2,6 +2,8 @@
 
 import ast
 import re
+import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from importlib.metadata import entry_points, packages_distributions
@@ -41,6 +43,24 @@ def imports(path: Path) -> set[str]:
 def test_a_service_never_imports_another_nor_the_local_servers(name: str) -> None:
     others = (set(SERVICES) | {"huitou_local", "tests"}) - {name}
     assert {path.name: imports(path) & others for path in modules(SERVICES[name]) if imports(path) & others} == {}
+
+
+FIRST = """
+import importlib, pkgutil, sys
+
+package = importlib.import_module(sys.argv[1])
+for module in list(pkgutil.walk_packages(package.__path__, f"{package.__name__}.")):
+    for loaded in [name for name in sys.modules if name.split(".")[0] == package.__name__]:
+        del sys.modules[loaded]
+    if ".migrations" not in module.name:
+        importlib.import_module(module.name)
+"""
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_any_module_may_be_imported_first(name: str) -> None:
+    done = subprocess.run([sys.executable, "-c", FIRST, name], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-1000:]
 
 
 def test_events_need_pydantic_and_nothing_else() -> None:
