@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from segment_svc import previews, roster, rules
+from segment_svc import previews
 from tests import make
 from tests.make import ago
 from tests.segment.audience import CARTED, create
@@ -55,16 +55,23 @@ async def test_a_preview_counts_and_saves_nothing(segment: Stage) -> None:
     assert len((await segment.get("/audiences")).json()["items"]) == 3
 
 
-async def test_in_a_large_shop_a_preview_says_how_far_off_it_may_be(segment: Stage) -> None:
+async def test_in_a_large_shop_a_preview_is_an_estimate_first_and_exact_soon_after(
+    segment: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(previews, "COUNTED", 50)
+    monkeypatch.setattr(previews, "LOOKED_AT", 100)
     await segment.deliver(
-        *(make.cart(customer=f"c{n}") for n in range(30)), *(make.page(customer=f"p{n}") for n in range(70))
+        *(make.cart(customer=f"c{n}") for n in range(60)), *(make.page(customer=f"p{n}") for n in range(140))
     )
-    async with segment.db.transaction() as tx:
-        there = (await roster.read(tx, [make.SHOP]))[make.SHOP]
-        found = await previews.estimated(tx, there, rules.parse(CARTED), 1_000_000)
-    assert found.size == 300_000
-    assert found.error is not None
-    assert 80_000 < found.error < 100_000
+    first = (await segment.post("/audiences/preview", json={"rule": CARTED})).json()
+    assert first["exact"] is False
+    assert 0 < first["error"] < 40
+    assert abs(first["size"] - 60) <= 2 * first["error"]
+    assert set(first["sample"]) <= {f"c{n}" for n in range(60)}
+    waited = (await segment.post("/audiences/preview", json={"rule": CARTED}, params={"wait": 8})).json()
+    again = (await segment.post("/audiences/preview", json={"rule": CARTED})).json()
+    assert (waited["size"], waited["exact"], waited["error"]) == (60, True, None)
+    assert again == waited
 
 
 async def test_members_come_page_by_page(segment: Stage) -> None:

@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from fastapi import Query
 
 from huitou_chassis import UNCHANGING, Model, Page, Paged, Router, ShopId, Text, Time, Transaction
 from huitou_events import Id, micros, moment
@@ -109,25 +111,35 @@ class PreviewIn(Model):
 
 
 class PreviewOut(Model):
-    """In a large shop `size` is an estimate: 19 times out of 20 it is right within `error` customers."""
+    """`size` at the moment `at`. In a large shop it is an estimate at first: 19 times out of 20 it is right within
+    `error` customers. The exact size is worked out meanwhile, for who asks again within half a minute."""
 
     size: int
     exact: bool
     error: int | None
+    at: datetime
     sample: list[str]
     sentence: SentenceOut
 
 
 @router.post("/audiences/preview", openapi_extra=UNCHANGING)
-async def preview(body: PreviewIn, shop: ShopId, tx: Transaction) -> PreviewOut:
+async def preview(
+    body: PreviewIn,
+    shop: ShopId,
+    tx: Transaction,
+    wait: Annotated[
+        float, Query(ge=0, le=previews.LONGEST_WAIT, description="Seconds to wait for the exact size, at most.")
+    ] = 0,
+) -> PreviewOut:
     there = (await roster.read(tx, [shop]))[shop]
     rule = audiences.compiled(body.rule, there.rules)
-    found = await previews.preview(tx, there, rule)
+    found = await previews.preview(tx, there, rule, wait=wait)
     (spoken,) = await sentences.of(tx, shop, [rule])
     return PreviewOut(
         size=found.size,
         exact=found.error is None,
         error=found.error,
+        at=moment(found.at),
         sample=found.sample,
         sentence=_sentence(spoken),
     )

@@ -31,6 +31,14 @@ def local_days(moments: Ints, zone: ZoneInfo) -> Ints:
     return days
 
 
+def offsets(zone: ZoneInfo, first: int, last: int) -> list[tuple[int, int]]:
+    """From which moment on which offset from UTC is in force in the years from `first` to `last` (microseconds)."""
+    found: list[tuple[int, int]] = []
+    for year in range(first, last + 1):
+        found += [one for one in _offsets(zone, year) if not found or one[1] != found[-1][1]]
+    return found
+
+
 def local_day(moment: int, zone: ZoneInfo) -> int:
     """The day (proleptic ordinal) on which one moment lies in the zone."""
     return int(local_days(np.array([moment], np.int64), zone)[0])

@@ -18,8 +18,10 @@ from segment_svc.calendar import local_day, midnight
 from segment_svc.customers import Customer
 from segment_svc.evaluate import evaluate
 from segment_svc.people import NEVER, Ints, People
-from segment_svc.previews import COUNTED, LOOKED_AT, NORMAL_95
+from segment_svc.previews import COUNTED, NORMAL_95
 from segment_svc.roster import Roster
+
+LOOKED_AT = 5_000
 
 
 class Day(NamedTuple):

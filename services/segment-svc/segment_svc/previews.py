@@ -1,72 +1,109 @@
-"""How many customers a rule would find, before anything is saved: counted, or in a large shop estimated."""
+"""How many customers a rule would find, before anything is saved: at once from a part of them, exactly soon after."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from huitou_chassis import Tx
-from segment_svc import histories
-from segment_svc.evaluate import evaluate
+from huitou_chassis import Context, Tx
+from segment_svc import counting, populations
 from segment_svc.nodes import Rule
-from segment_svc.people import People
+from segment_svc.people import Ints
+from segment_svc.populations import Population
+from segment_svc.queries import Part
 from segment_svc.roster import Roster
 
 COUNTED = 20_000
-LOOKED_AT = 5_000
+LOOKED_AT = 2_000
+LONGEST_WAIT = 8
 SHOWN = 10
 NORMAL_95 = 1.96
+HASHES = 2**20
 
 
 @dataclass(frozen=True)
 class Preview:
-    """`size` customers now, or about so many: the true number lies within `error` of it 19 times out of 20."""
+    """`size` customers at the moment `at`, or about so many: 19 times out of 20 right within `error`."""
 
     size: int
     error: int | None
     sample: list[str]
+    at: int
 
 
-async def preview(tx: Tx, there: Roster, rule: Rule) -> Preview:
-    """Evaluates the rule for the shop's customers, in a shop of more than `COUNTED` for a random part of them."""
-    total: int = await tx.fetchval(
-        "SELECT count(*) FROM customer WHERE shop_id = $1 AND born_us <= $2", there.shop, tx.us
-    )
-    return await (counted(tx, there, rule) if total <= COUNTED else estimated(tx, there, rule, total))
+@dataclass(frozen=True)
+class Sample:
+    """A random part of a shop's customers, who are `total`."""
+
+    total: int
+    part: Part
 
 
-async def counted(tx: Tx, there: Roster, rule: Rule) -> Preview:
-    found = await _holding(tx, there, rule, await _ids(tx, there.shop, None))
-    return Preview(len(found), None, found[:SHOWN])
+async def preview(tx: Tx, there: Roster, rule: Rule, *, wait: float = 0) -> Preview:
+    """The rule held against the shop's customers; in a shop of more than `COUNTED` at first against a part of them.
+
+    The exact size is then worked out meanwhile, and given to who asks again soon, or waits for it so many seconds.
+    """
+    ctx, shop, zone = tx.ctx, there.shop, there.timezone
+    counts = counting.of(ctx.db)
+    sample = counts.remembered(shop)
+    if sample is None:
+        total = await tx.fetchval("SELECT count(*) FROM customer WHERE shop_id = $1 AND born_us <= $2", shop, tx.us)
+        if total <= COUNTED:
+            return await counted(tx, shop, zone, rule)
+        sample = Sample(total, await _part(tx, shop, total))
+        counts.remember(shop, sample)
+    found = await counts.ask((shop, zone, rule), lambda: _count(ctx, shop, zone, rule), wait=wait)
+    return found or await estimated(tx, there, rule, sample)
 
 
-async def estimated(tx: Tx, there: Roster, rule: Rule, total: int) -> Preview:
-    """What a random part of the customers says of all of them, who are `total`."""
-    ids = await _ids(tx, there.shop, LOOKED_AT)
-    found = await _holding(tx, there, rule, ids)
-    share = len(found) / len(ids)
-    # Not less than one customer's worth: having found none of a sample does not prove that there is none.
-    spread = max(math.sqrt(share * (1 - share) / len(ids)), 1 / len(ids))
-    return Preview(round(share * total), math.ceil(NORMAL_95 * spread * total), found[:SHOWN])
+async def _count(ctx: Context, shop: str, zone: ZoneInfo, rule: Rule) -> Preview:
+    async with ctx.db.transaction(shop=shop) as tx:
+        await tx.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        return await counted(tx, shop, zone, rule)
 
 
-async def _ids(tx: Tx, shop: str, most: int | None) -> list[str]:
-    """All customers by their ids, or a part of them that no order of ids has a hand in."""
-    order = "customer_id" if most is None else "md5(customer_id)"
+async def counted(tx: Tx, shop: str, zone: ZoneInfo, rule: Rule) -> Preview:
+    """How many it is, exactly."""
+    found = await populations.held(tx, shop, zone, {"": rule}, tx.us)
+    numbers = _holding(found)
     rows = await tx.fetch(
-        f"SELECT customer_id FROM customer WHERE shop_id = $1 AND born_us <= $2 ORDER BY {order} LIMIT $3",
+        "SELECT customer_id FROM customer WHERE shop_id = $1 AND who = ANY($2::bigint[]) ORDER BY customer_id",
+        shop,
+        numbers[:SHOWN].tolist(),
+    )
+    return Preview(len(numbers), None, [row[0] for row in rows], tx.us)
+
+
+async def estimated(tx: Tx, there: Roster, rule: Rule, sample: Sample) -> Preview:
+    """What a random part of the customers says of all of them."""
+    part, total = sample.part, sample.total
+    found = await populations.held(tx, there.shop, there.timezone, {"": rule}, tx.us, part=part)
+    holding = set(_holding(found).tolist())
+    looked_at = max(len(part.numbers), 1)
+    share = len(holding) / looked_at
+    # Not less than one customer's worth: having found none of a sample does not prove that there is none.
+    spread = max(math.sqrt(share * (1 - share) / looked_at), 1 / looked_at)
+    shown = sorted(id for id, number in zip(part.ids, part.numbers, strict=True) if number in holding)[:SHOWN]
+    return Preview(round(share * total), math.ceil(NORMAL_95 * spread * total), shown, tx.us)
+
+
+def _holding(found: Population) -> Ints:
+    numbers: Ints = found.who[np.flatnonzero(found.holding[""])]
+    return numbers
+
+
+async def _part(tx: Tx, shop: str, total: int) -> Part:
+    """About `LOOKED_AT` customers by a hash of their numbers: the same ones for each rule that is tried."""
+    rows = await tx.fetch(
+        """
+        SELECT customer_id, who FROM customer
+        WHERE shop_id = $1 AND born_us <= $2 AND (hashint8extended(who, 0) & $3) < $4
+        """,
         shop,
         tx.us,
-        most,
+        HASHES - 1,
+        math.ceil(HASHES * LOOKED_AT / total),
     )
-    return sorted(row[0] for row in rows)
-
-
-async def _holding(tx: Tx, there: Roster, rule: Rule, ids: Sequence[str]) -> list[str]:
-    found: list[str] = []
-    async for people in histories.viewed(tx, there.shop, ids):
-        laid = People.of([customer.person for customer in people], there.timezone)
-        value = evaluate({"": rule}, laid, np.full(len(people), tx.us, np.int64))[""].value
-        found += [people[place].id for place in np.flatnonzero(value).tolist()]
-    return found
+    return Part([row[0] for row in rows], [row[1] for row in rows])

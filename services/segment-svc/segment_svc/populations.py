@@ -1,0 +1,265 @@
+"""A whole shop, or a part of it, held against rules at one moment by SQL: the evaluator of builds and previews.
+
+Each different condition is one statement that gives a set of customers, whatever their number; all, any and not are
+operations on these sets. `evaluate` says the same of customers whose histories are at hand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from huitou_chassis import Tx
+from segment_svc import attribute_queries, figure_queries, histories
+from segment_svc.evaluate import evaluate
+from segment_svc.event_queries import occurred
+from segment_svc.figures import FIGURES
+from segment_svc.nodes import (
+    AllOf,
+    AnyOf,
+    Attribute,
+    Birthday,
+    Condition,
+    InAudience,
+    InTier,
+    Not,
+    Occurred,
+    OneOf,
+    Repurchase,
+    Rule,
+    Scored,
+    Tagged,
+)
+from segment_svc.people import NEVER, Bools, Ints, People
+from segment_svc.queries import Part, Query, Question
+
+SECONDS = 600
+CHUNK = 2_000
+
+
+@dataclass(frozen=True)
+class Population:
+    """Customers by their numbers `who` (size,), in order: whom rules hold for, and up to when nothing changes.
+
+    `until` is a moment before which none of the rules changes for a customer if nothing is told, NEVER if none does.
+    """
+
+    who: Ints
+    holding: Mapping[str, Bools]
+    until: Ints
+
+
+async def held(
+    tx: Tx,
+    shop: str,
+    zone: ZoneInfo,
+    rules: Mapping[str, Rule],
+    at: int,
+    *,
+    part: Part | None = None,
+    foresee: bool = False,
+) -> Population:
+    """The shop's customers at the moment, or a part of them, held against expanded rules.
+
+    Who wants to `foresee` asks up to when nothing changes; else what is still to come is left out of `until`.
+    Different statements see one state only in a transaction that repeats its reads.
+    """
+    await tx.execute(f"SET LOCAL statement_timeout = '{SECONDS}s'; SET LOCAL work_mem = '128MB'; SET LOCAL jit = off")
+    if part is None:
+        # Nearly every page is read: one after the other, and not by an index here and there.
+        await tx.execute("SET LOCAL random_page_cost = 4")
+    question = Question(shop, at, zone, part)
+    answers = _Answers(tx, question, await _numbers(tx, question))
+    await answers.ask(conditions(rules.values()))
+    if foresee:
+        await answers.ask_what_comes()
+    holding = {name: answers.truth(rule) for name, rule in rules.items()}
+    found = Population(answers.who, holding, answers.until)
+    await _look_again(tx, question.again(), rules, found)
+    return found
+
+
+def conditions(rules: Iterable[Rule]) -> list[Condition]:
+    """The different conditions that rules come down to."""
+    found: dict[Condition, None] = {}
+    for rule in rules:
+        match rule:
+            case AllOf(inner) | AnyOf(inner):
+                found |= dict.fromkeys(conditions(inner))
+            case Not(one):
+                found |= dict.fromkeys(conditions([one]))
+            case InAudience(audience, None):
+                raise ValueError(f"the rule of audience {audience!r} is missing: expand the rule first")
+            case InAudience(_, one) | Tagged(_, one) if one is not None:
+                found |= dict.fromkeys(conditions([one]))
+            case Scored():
+                found |= dict.fromkeys(_scores(rule))
+            case _:
+                found[rule] = None
+    return list(found)
+
+
+def _scores(rule: Scored) -> list[Condition]:
+    return [Attribute(name, OneOf(values)) for name, values in rule.given]
+
+
+class _Answers:
+    """What the statements gave, one a condition."""
+
+    def __init__(self, tx: Tx, question: Question, who: Ints) -> None:
+        self._tx, self._question, self.who = tx, question, who
+        self._holding: dict[Condition, Bools] = {}
+        self.until = np.full(len(who), NEVER)
+
+    async def ask(self, conditions: Sequence[Condition]) -> None:
+        told = [one for one in conditions if isinstance(one, InTier) or _is_attribute(one)]
+        calendar = [one for one in conditions if _is_of_calendar(one)]
+        for condition in conditions:
+            if condition not in told and condition not in calendar:
+                self._holding[condition] = await self._answer(_query(self._question.again(), condition))
+        if told:
+            await self._ask_attributes(told)
+        if calendar:
+            await self._ask_calendar(calendar)
+
+    async def _ask_attributes(self, conditions: Sequence[Condition]) -> None:
+        question = self._question.again()
+        tests = [
+            ("tier", OneOf(one.tiers)) if isinstance(one, InTier) else (one.name, one.test)
+            for one in conditions
+            if isinstance(one, InTier | Attribute)
+        ]
+        sql, otherwise = attribute_queries.attributes(question, tests)
+        (row,) = await self._tx.connection.fetch(sql, *question.values, timeout=SECONDS)
+        for condition, packed, other in zip(conditions, row, otherwise, strict=True):
+            self._holding[condition] = self._but(other, _ints(packed))
+
+    async def _ask_calendar(self, conditions: Sequence[Condition]) -> None:
+        """Birthdays are asked for once: who has which; what holds for them the calendar tells."""
+        query = attribute_queries.births(self._question.again())
+        rows = await self._tx.connection.fetch(query.sql, *query.values, timeout=SECONDS)
+        having = [_ints(row[1]) for row in rows]
+        which = np.repeat(np.arange(len(rows)), [len(numbers) for numbers in having])
+        places, there = self._places(np.concatenate(having) if having else np.empty(0, np.int64))
+        which = which[there]
+        for condition in conditions:
+            assert isinstance(condition, Birthday | Attribute)
+            born = [*(row[0] for row in rows), None]
+            values, until = attribute_queries.by_birthday(self._question, condition, born)
+            holding = np.full(len(self.who), values[-1])
+            holding[places] = values[which]
+            self._holding[condition] = holding
+            self.until[places] = np.minimum(self.until[places], until[which])
+
+    def truth(self, rule: Rule) -> Bools:
+        match rule:
+            case AllOf(rules):
+                return reduce(np.logical_and, map(self.truth, rules), np.ones(len(self.who), np.bool_))
+            case AnyOf(rules):
+                return reduce(np.logical_or, map(self.truth, rules), np.zeros(len(self.who), np.bool_))
+            case Not(one):
+                return ~self.truth(one)
+            case InAudience(_, one) | Tagged(_, one) if one is not None:
+                return self.truth(one)
+            case Scored():
+                return self.truth(AllOf(tuple(_scores(rule))))
+        assert not isinstance(rule, InAudience)
+        return self._holding[rule]
+
+    async def ask_what_comes(self) -> None:
+        """What is told already but is still to come may change any condition."""
+        question = self._question.again()
+        coming = question.of("history", "who, false AS value, min(h.at) AS next")
+        await self._answer(Query(f"{coming} AND h.at > {question.at} GROUP BY who", question.values, False))
+
+    async def _answer(self, query: Query) -> Bools:
+        # All rows are asked for, though there is one: who asks for a number of rows gets no parallel plan.
+        (row,) = await self._tx.connection.fetch(
+            f"""
+            SELECT string_agg(int8send(who), '') FILTER (WHERE value <> {str(query.otherwise).lower()}),
+                string_agg(int8send(who) || int8send(next), '') FILTER (WHERE next IS NOT NULL)
+            FROM ({query.sql}) AS a
+            """,
+            *query.values,
+            timeout=SECONDS,
+        )
+        others, turns = map(_ints, row)
+        pairs = turns.reshape(-1, 2)
+        places, there = self._places(pairs[:, 0])
+        self.until[places] = np.minimum(self.until[places], pairs[there, 1])
+        return self._but(query.otherwise, others)
+
+    def _but(self, otherwise: bool, others: Ints) -> Bools:
+        """This holds, but for the others."""
+        holding = np.full(len(self.who), otherwise)
+        places, _ = self._places(others)
+        holding[places] = not otherwise
+        return holding
+
+    def _places(self, numbers: Ints) -> tuple[Ints, Bools]:
+        """Where the numbers are among those of the population, of those that are; who was not born yet is not."""
+        if not len(self.who):
+            return np.empty(0, np.int64), np.zeros(len(numbers), np.bool_)
+        places = np.minimum(np.searchsorted(self.who, numbers), len(self.who) - 1)
+        there = self.who[places] == numbers
+        return places[there], there
+
+
+def _is_attribute(condition: Condition) -> bool:
+    return isinstance(condition, Attribute) and condition.name != "age" and condition.name not in FIGURES
+
+
+def _is_of_calendar(condition: Condition) -> bool:
+    return isinstance(condition, Birthday) or (isinstance(condition, Attribute) and condition.name == "age")
+
+
+def _query(question: Question, condition: Condition) -> Query:
+    match condition:
+        case Occurred():
+            return occurred(question, condition)
+        case Attribute(name, test):
+            return figure_queries.figure(question, name, test)
+        case Tagged(tag):
+            return attribute_queries.tagged(question, tag)
+        case Repurchase(cycles):
+            return figure_queries.due_again(question, cycles)
+    raise TypeError(f"no single condition: {condition}")
+
+
+async def _numbers(tx: Tx, question: Question) -> Ints:
+    part = question.part
+    asked = "" if part is None else f" AND customer_id = ANY({question.put(part.ids)}::text[])"
+    (row,) = await tx.connection.fetch(
+        f"SELECT string_agg(int8send(who), '') FROM customer WHERE shop_id = $1 AND born_us <= {question.at}{asked}",
+        *question.values,
+        timeout=SECONDS,
+    )
+    return np.sort(_ints(row[0]))
+
+
+async def _look_again(tx: Tx, question: Question, rules: Mapping[str, Rule], found: Population) -> None:
+    """What was told just now is not counted among the deeds yet: of these customers the columns know better."""
+    rows = await tx.fetch(
+        f"""
+        {question.of("customer", "h.customer_id, h.who")}
+            AND h.who IN (SELECT who FROM uncounted WHERE shop_id = $1) AND h.born_us <= {question.at}
+        """,
+        *question.values,
+    )
+    for start in range(0, len(rows), CHUNK):
+        some = rows[start : start + CHUNK]
+        people = People.of(await histories.people(tx, [(question.shop, row[0]) for row in some]), question.zone)
+        outcomes = evaluate(rules, people, np.full(len(some), question.at))
+        places = np.searchsorted(found.who, [row[1] for row in some])
+        for name, (value, _) in outcomes.items():
+            found.holding[name][places] = value
+        found.until[places] = np.minimum.reduce([until for _, until in outcomes.values()])
+
+
+def _ints(packed: bytes | None) -> Ints:
+    """Numbers as PostgreSQL packs them: an array of a million comes as fast as its bytes do."""
+    return np.frombuffer(packed or b"", ">i8").astype(np.int64)
