@@ -146,6 +146,14 @@ async def test_of_two_changes_the_latter_counts(segment: Stage) -> None:
     assert {one.customer for one in await said(segment, audience)} == {"ada", "cy"}
 
 
+async def test_a_new_audience_around_one_that_changes_changes_with_it(segment: Stage) -> None:
+    await segment.deliver(make.cart(customer="ada"), make.page(customer="bo"))
+    inner = await create(segment, CARTED)
+    await segment.patch(f"/audiences/{inner}", json={"rule": {"event": "page.viewed"}})
+    outer = await create(segment, {"not": {"audience": inner}})
+    assert (await members(segment, inner), await members(segment, outer)) == (["bo"], ["ada"])
+
+
 async def test_a_circle_through_rules_that_are_still_to_hold_is_refused(segment: Stage) -> None:
     first, second = await create(segment, CARTED), await create(segment, {"event": "page.viewed"})
     await segment.patch(f"/audiences/{first}", json={"rule": {"audience": second}})

@@ -1,5 +1,7 @@
 """An audience over time: as it was, and how many came and left."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import datetime
 from importlib import import_module
 from itertools import pairwise
@@ -161,9 +163,26 @@ async def test_an_audience_that_ends_takes_its_log_along(segment: Stage) -> None
         assert await segment.db.pool.fetchval(f"SELECT count(*) FROM {table}") == 0
 
 
+@asynccontextmanager
+async def two_lanes(segment: Stage) -> AsyncIterator[None]:
+    """The next two connections of the pool write in lanes of their own; the others are in use."""
+    pool = segment.db.pool
+    held = [await pool.acquire()]
+    while len({one.get_server_pid() % flows.LANES for one in held}) == 1:
+        held.append(await pool.acquire())
+    first, *others = held
+    try:
+        for one in (first, others.pop()):
+            await pool.release(one)
+        yield
+    finally:
+        for one in others:
+            await pool.release(one)
+
+
 async def test_writers_of_one_audience_do_not_wait_for_each_other_and_sizes_add_up(segment: Stage) -> None:
     audience = await create(segment, {"event": "cart.added"})
-    async with segment.db.transaction() as one:
+    async with two_lanes(segment), segment.db.transaction() as one:
         # Held back until its end, and then in a lane of its own.
         flows.note(one, segment.shop, audience, one.us, entered=True)
         await one.flush()

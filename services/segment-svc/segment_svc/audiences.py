@@ -74,6 +74,7 @@ async def create(tx: Tx, shop: str, *, name: str, rule: Mapping[str, Any]) -> Au
     compiled(rule, there.rules)
     audience = f"aud_{secrets.token_hex(8)}"
     await _add(tx, shop, audience, name, rule)
+    await _come_along(tx, there, audience, rule)
     await roster.changed(tx, shop)
     return await get(tx, shop, audience)
 
@@ -182,6 +183,13 @@ async def _add(tx: Tx, shop: str, audience: str, name: str, rule: Mapping[str, A
     )
 
 
+async def _come_along(tx: Tx, there: Roster, audience: str, rule: Mapping[str, Any]) -> None:
+    """Where a rule is coming for an audience inside this one, its members by that are found beside it, too."""
+    inside = _inside(rules.reads(compiled(rule, replacements.expected(there))))
+    if coming(audience) not in there.rules and any(coming(one) in there.rules for one in inside):
+        await _add(tx, there.shop, coming(audience), "", rule)
+
+
 async def _change_rule(tx: Tx, there: Roster, audience: str, rule: Mapping[str, Any]) -> None:
     expected = replacements.expected(there)
     _check_circle(audience, compiled(rule, expected), expected)
@@ -196,6 +204,7 @@ async def _change_rule(tx: Tx, there: Roster, audience: str, rule: Mapping[str, 
         [audience, coming(audience)],
         rule,
     )
+    await _come_along(tx, there, audience, rule)
     anew = [audience, *those_around]
     await rebuild(tx, there.shop, [*anew, *(coming(one) for one in anew if coming(one) in there.rules)])
 

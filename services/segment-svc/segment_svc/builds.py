@@ -1,23 +1,25 @@
 """audiences whose members are to be found or let go -> customers in chunks -> audience.entered (initial), audience.left
 
-Events meanwhile look at an audience that is being built as at any other, so what a chunk finds stays right behind it.
+Whom a rule holds for is found by SQL for the whole shop, then the customers are put into the audience chunk by chunk.
+Events meanwhile look at an audience that is being built as at any other, so what a chunk does stays right behind it.
 """
 
 from collections.abc import Sequence
 
 from huitou_chassis import Context, Tx
-from segment_svc import customers, flows, histories, moves, replacements, roster, walks
+from segment_svc import customers, findings, flows, histories, moves, placements, replacements, roster, walks
 from segment_svc.roster import Roster
 from segment_svc.walks import Walk
 
 MOST = 2000
 MOST_MOVES = 20_000
+MOST_TOGETHER = 16
 MOST_AT_ONCE = 20_000
 """So many customers move in the transaction of a new rule; are there more, they do as in a new audience, in parts."""
 
 
 async def advance(ctx: Context) -> bool:
-    """One chunk of one shop's work; True if there was any."""
+    """One piece of one shop's work; True if there was any."""
     async with ctx.db.transaction() as tx:
         shop = await tx.fetchval("SELECT shop_id FROM audience WHERE state <> 'live' ORDER BY shop_id LIMIT 1")
         if shop is None:
@@ -36,10 +38,35 @@ async def advance(ctx: Context) -> bool:
             """,
             shop,
         )
-        if row is not None:
-            audience, state, reached = row
-            await (_let_go(tx, there, audience) if state == "ending" else _find(tx, there, reached))
+        if row is None:
+            return True
+        audience, state, reached = row
+        if state == "ending":
+            await _let_go(tx, there, audience)
+            return True
+        building = await _reaching(tx, shop, reached)
+        missing = findings.of(ctx.db).missing(there, building)
+        if not missing:
+            await _find(tx, there, building, reached)
+    if missing:
+        # Apart from what holds the shop: it takes a while, and operators and events go on.
+        await findings.find(ctx, shop, missing)
     return True
+
+
+async def _reaching(tx: Tx, shop: str, reached: str) -> frozenset[str]:
+    """Audiences whose build has come as far as this, as many as are found together."""
+    rows = await tx.fetch(
+        """
+        SELECT audience_id FROM audience WHERE shop_id = $1 AND state = 'building' AND reached = $2
+        ORDER BY audience_id
+        LIMIT $3
+        """,
+        shop,
+        reached,
+        MOST_TOGETHER,
+    )
+    return frozenset(row[0] for row in rows)
 
 
 async def _replace(tx: Tx, shop: str) -> None:
@@ -55,48 +82,25 @@ async def _replace(tx: Tx, shop: str) -> None:
         return
     there = (await roster.read(tx, [shop]))[shop]
     for start in range(0, len(moving), MOST):
-        await _look(tx, there, moving[start : start + MOST], frozenset(audiences))
+        locked = await customers.lock(tx, [(shop, id) for id in moving[start : start + MOST]])
+        await placements.walk(tx, there, list(locked.values()), frozenset(audiences))
     await _settle(tx, shop, audiences)
 
 
-async def _find(tx: Tx, there: Roster, reached: str) -> None:
-    """The next customers for all audiences whose build has come as far as this."""
-    rows = await tx.fetch(
-        "SELECT audience_id FROM audience WHERE shop_id = $1 AND state = 'building' AND reached = $2",
-        there.shop,
-        reached,
-    )
-    building = frozenset(row[0] for row in rows)
-    rows = await tx.fetch(
-        "SELECT customer_id FROM customer WHERE shop_id = $1 AND customer_id > $2 ORDER BY customer_id LIMIT $3",
-        there.shop,
-        reached,
-        MOST,
-    )
-    ids = [row[0] for row in rows]
-    await _look(tx, there, ids, building)
-    if len(ids) < MOST:
+async def _find(tx: Tx, there: Roster, building: frozenset[str], reached: str) -> None:
+    """The next customers for these audiences."""
+    shown = await customers.after(tx, there.shop, reached, MOST)
+    if shown:
+        await placements.place(tx, there, shown, building)
+    if len(shown) < MOST:
+        findings.of(tx.ctx.db).drop(there.shop, building)
         await _settle(tx, there.shop, sorted(building))
         return
     await tx.execute(
         "UPDATE audience SET reached = $3 WHERE shop_id = $1 AND audience_id = ANY($2::text[])",
         there.shop,
         sorted(building),
-        ids[-1],
-    )
-
-
-async def _look(tx: Tx, there: Roster, ids: Sequence[str], audiences: frozenset[str]) -> None:
-    """Whether these customers are in the audiences; who has to move is found now."""
-    locked = await customers.lock(tx, [(there.shop, id) for id in ids])
-    await histories.fill(tx, locked.values())
-    now = tx.clock.us()
-    await walks.advance(
-        tx,
-        [
-            Walk(customer, there, now, audiences, late=f"{customer.id} as of {customer.version}", found=audiences)
-            for customer in locked.values()
-        ],
+        shown[-1].id,
     )
 
 

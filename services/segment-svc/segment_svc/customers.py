@@ -104,8 +104,37 @@ async def claim(tx: Tx, keys: Sequence[Key], now: int) -> list[Customer]:
     return [Customer(*row) for row in rows]
 
 
-async def save(tx: Tx, customers: Sequence[Customer]) -> None:
-    """Writes the rows, each as a new version, and remembers what is known of the customers."""
+async def after(tx: Tx, shop: str, reached: str, limit: int) -> list[Customer]:
+    """The shop's next customers in the order of their ids, not locked."""
+    rows = await tx.fetch(
+        """
+        SELECT shop_id, customer_id, version, born_us, evaluated_us, due_us, erased_us, who FROM customer
+        WHERE shop_id = $1 AND customer_id > $2
+        ORDER BY customer_id
+        LIMIT $3
+        """,
+        shop,
+        reached,
+        limit,
+    )
+    return [Customer(*row) for row in rows]
+
+
+async def hasten(tx: Tx, customers: Sequence[Customer]) -> None:
+    """Lets the customers, who are locked, be looked at as soon as their `due`; nothing else of them has changed."""
+    await tx.execute(
+        """
+        UPDATE customer AS c SET due_us = n.due
+        FROM unnest($1::text[], $2::text[], $3::bigint[]) AS n (shop_id, customer_id, due)
+        WHERE c.shop_id = n.shop_id AND c.customer_id = n.customer_id
+        """,
+        *columns([customer.key for customer in customers]),
+        [customer.due for customer in customers],
+    )
+
+
+async def save(tx: Tx, customers: Sequence[Customer], *, keep: bool = True) -> None:
+    """Writes the rows, each as a new version, and remembers what is known of the customers, unless it is not all."""
     rows = await tx.fetch(
         """
         UPDATE customer AS c
@@ -126,7 +155,8 @@ async def save(tx: Tx, customers: Sequence[Customer]) -> None:
     remembered = memory.of(tx)
     for shop, id, version in rows:
         customer = by_key[shop, id]
-        remembered.keep(customer.key, Known(version, customer.person, customer.members))
+        if keep:
+            remembered.keep(customer.key, Known(version, customer.person, customer.members))
 
 
 def columns(keys: Sequence[Key]) -> tuple[list[str], list[str]]:

@@ -8,7 +8,7 @@ from datetime import date
 import numpy as np
 
 from segment_svc.calendar import DAY, EPOCH_DAY, offsets
-from segment_svc.line_queries import LINES, REFUNDS, lost, replacing
+from segment_svc.line_queries import LINES, LOST, REFUNDS, replacing
 from segment_svc.nodes import REFUND, TRADES, Occurred
 from segment_svc.queries import EMPTY, SINCE_EVER, Query, Question, passes, span
 from segment_svc.steps import within
@@ -103,7 +103,7 @@ def _by_lines(question: Question, condition: Occurred, after: int, *, filtered: 
         return parts, rows if filtered else f"{rows} UNION ALL {bare}"
     loss, worth = "", "line_amount"
     if condition.events & set(TRADES):
-        parts |= lost()
+        parts |= LOST
         loss = """LEFT JOIN o ON l.back IS NOT NULL
             AND (o.who, o.trade_id, o.place) = (l.who, l.trade_id, l.place)"""
         worth = "line_amount - coalesce(o.loss, 0)"

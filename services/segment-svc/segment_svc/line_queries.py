@@ -37,45 +37,39 @@ def replacing(question: Question, later: frozenset[str], after: int) -> dict[str
     }
 
 
-def lost() -> dict[str, str]:
-    """The part `o`, where `e` has trades: what their lines lost by refunds, those of items by item, others by amount.
-
-    Each line bears its share of a refund, rounded down, the last one the rest; of what went back of an item each of its
-    lines bears what is left after those before it, the last one the rest.
-    """
-    given = """
+WORTH = """
+    SELECT *, sum(amount) OVER trade AS whole, place = max(place) OVER trade AS last,
+        place = max(place) OVER item AS last_of_item,
+        coalesce(sum(amount) OVER (item ORDER BY place ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS skipped
+    FROM (
+        SELECT e.who, e.trade_id, b.spreads, place, coalesce(line ->> 0, '') AS item, (line ->> 3)::numeric AS amount
+        FROM e JOIN b USING (who, trade_id)
+        CROSS JOIN LATERAL json_array_elements(e.lines::json) WITH ORDINALITY AS x (line, place)
+        WHERE e.back IS NOT NULL
+    ) AS line
+    WINDOW trade AS (PARTITION BY who, trade_id), item AS (PARTITION BY who, trade_id, item)
+"""
+BORNE = "greatest(coalesce(given, 0) - skipped, 0)"
+LOST = {
+    "g": """
         SELECT who, trade_id, coalesce(line ->> 0, '') AS item, sum((line ->> 3)::bigint) AS given
-        FROM d
-        CROSS JOIN LATERAL json_array_elements(d.lines::json) AS line
+        FROM d CROSS JOIN LATERAL json_array_elements(d.lines::json) AS line
         GROUP BY 1, 2, 3
-    """
-    worth = """
-        SELECT *, sum(amount) OVER trade AS whole, place = max(place) OVER trade AS last,
-            place = max(place) OVER item AS last_of_item,
-            coalesce(sum(amount) OVER (item ORDER BY place ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0)
-                AS skipped
-        FROM (
-            SELECT e.who, e.trade_id, b.spreads, place, coalesce(line ->> 0, '') AS item,
-                (line ->> 3)::numeric AS amount
-            FROM e JOIN b USING (who, trade_id)
-            CROSS JOIN LATERAL json_array_elements(e.lines::json) WITH ORDINALITY AS x (line, place)
-            WHERE e.back IS NOT NULL
-        ) AS line
-        WINDOW trade AS (PARTITION BY who, trade_id), item AS (PARTITION BY who, trade_id, item)
-    """
-    borne = "greatest(coalesce(given, 0) - skipped, 0)"
-    return {
-        "g": given,
-        "w": f"""
-            SELECT *, (SELECT coalesce(sum(div(one * amount, greatest(whole, 1))), 0) FROM unnest(spreads) AS one)
-                AS share
-            FROM ({worth}) AS w
-        """,
-        "o": f"""
-            SELECT who, trade_id, place, share
-                + CASE WHEN last_of_item THEN {borne} ELSE least({borne}, amount) END
-                + CASE WHEN last THEN coalesce((SELECT sum(one) FROM unnest(spreads) AS one), 0)
-                    - sum(share) OVER (PARTITION BY who, trade_id) ELSE 0 END AS loss
-            FROM w LEFT JOIN g USING (who, trade_id, item)
-        """,
-    }
+    """,
+    "w": f"""
+        SELECT *, (SELECT coalesce(sum(div(one * amount, greatest(whole, 1))), 0) FROM unnest(spreads) AS one) AS share
+        FROM ({WORTH}) AS w
+    """,
+    "o": f"""
+        SELECT who, trade_id, place, share
+            + CASE WHEN last_of_item THEN {BORNE} ELSE least({BORNE}, amount) END
+            + CASE WHEN last THEN coalesce((SELECT sum(one) FROM unnest(spreads) AS one), 0)
+                - sum(share) OVER (PARTITION BY who, trade_id) ELSE 0 END AS loss
+        FROM w LEFT JOIN g USING (who, trade_id, item)
+    """,
+}
+"""The part `o`, where `e` has trades: what their lines lost by refunds, those of items by item, others by amount.
+
+Each line bears its share of a refund, rounded down, the last one the rest; of what went back of an item each of its
+lines bears what is left after those before it, the last one the rest.
+"""

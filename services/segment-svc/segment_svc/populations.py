@@ -241,6 +241,23 @@ async def _numbers(tx: Tx, question: Question) -> Ints:
     return np.sort(_ints(row[0]))
 
 
+async def versions(tx: Tx, shop: str, who: Ints) -> Ints:
+    """The versions of the rows of customers with these numbers, in order; -1 for one who is not there."""
+    (row,) = await tx.connection.fetch(
+        "SELECT string_agg(int8send(who) || int8send(version), '') FROM customer WHERE shop_id = $1",
+        shop,
+        timeout=SECONDS,
+    )
+    pairs = _ints(row[0]).reshape(-1, 2)
+    pairs = pairs[np.argsort(pairs[:, 0])]
+    found = np.full(len(who), -1)
+    if len(pairs):
+        places = np.minimum(np.searchsorted(pairs[:, 0], who), len(pairs) - 1)
+        there = pairs[places, 0] == who
+        found[there] = pairs[places[there], 1]
+    return found
+
+
 async def _look_again(tx: Tx, question: Question, rules: Mapping[str, Rule], found: Population) -> None:
     """What was told just now is not counted among the deeds yet: of these customers the columns know better."""
     rows = await tx.fetch(

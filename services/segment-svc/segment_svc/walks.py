@@ -91,6 +91,11 @@ async def advance(tx: Tx, walks: Sequence[Walk]) -> None:
         for selection, group in _groups(active):
             _look(selection, group)
         active = [walk for walk in active if walk.at <= walk.now]
+    await arrive(tx, walks)
+
+
+async def arrive(tx: Tx, walks: Sequence[Walk], *, keep: bool = True) -> None:
+    """Writes and says what walks came to that have got to now; `keep` in mind what is known of the customers."""
     reached = await _reached(tx, walks)
     ways = []
     for walk in walks:
@@ -102,7 +107,7 @@ async def advance(tx: Tx, walks: Sequence[Walk]) -> None:
     await moves.write(tx, ways)
     for walk in walks:
         walk.customer.members = walk.inside
-    await customers.save(tx, [walk.customer for walk in walks])
+    await customers.save(tx, [walk.customer for walk in walks], keep=keep)
 
 
 def _groups(walks: Iterable[Walk]) -> Iterable[tuple[Selection, list[Walk]]]:

@@ -1,0 +1,133 @@
+"""The next customers of a build: each is put into the audiences that hold them, and let out of those that do not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from huitou_chassis import Tx
+from segment_svc import customers, findings, histories, memory, walks
+from segment_svc.customers import Customer
+from segment_svc.findings import Found
+from segment_svc.people import NEVER, Bools
+from segment_svc.roster import Roster
+from segment_svc.walks import Walk
+
+
+class Seen(NamedTuple):
+    """What a customer is to be: their place in what was found, and since when they are in which of the audiences."""
+
+    place: int
+    before: Mapping[str, int]
+
+
+async def place(tx: Tx, there: Roster, shown: Sequence[Customer], building: frozenset[str]) -> None:
+    """Makes these customers, in the order of their ids, members of the audiences or not.
+
+    Most are what was found of them, and only who moves is locked; who has changed since, or is about to, walks.
+    """
+    who = np.array([one.who for one in shown], np.int64)
+    versions = np.array([one.version for one in shown], np.int64)
+    found = findings.of(tx.ctx.db).of(there.shop, building, who, versions)
+    before = await _members(tx, there.shop, building, shown)
+    now = tx.clock.us()
+    settled = found.same & (found.until > now) & (found.at <= now) & _at_rest(shown, now)
+    inside = {audience: np.array([audience in before.get(one.id, {}) for one in shown]) for audience in building}
+    moving = np.logical_or.reduce([inside[audience] != found.holding[audience] for audience in building])
+    sooner = found.until < np.array([NEVER if one.due is None else one.due for one in shown])
+    wanted = np.flatnonzero(~settled | moving | sooner).tolist()
+    seen = {shown[place].id: Seen(place, before.get(shown[place].id, {})) for place in wanted}
+    locked = list((await customers.lock(tx, [shown[place].key for place in wanted])).values())
+    # Who changed between the look and the lock is not what was found either.
+    as_found = [one for one in locked if settled[seen[one.id].place] and one.version == versions[seen[one.id].place]]
+    known = {one.id for one in as_found}
+    await walk(tx, there, [one for one in locked if one.id not in known], building)
+    await _settle(tx, there, as_found, building, found, seen, moving, now)
+
+
+async def walk(tx: Tx, there: Roster, locked: Sequence[Customer], audiences: frozenset[str]) -> None:
+    """Whether these customers are in the audiences, by their histories; who has to move is found now."""
+    if not locked:
+        return
+    await histories.fill(tx, locked)
+    now = tx.clock.us()
+    await walks.advance(tx, [_walk(customer, there, now, audiences) for customer in locked])
+
+
+def _walk(customer: Customer, there: Roster, now: int, audiences: frozenset[str]) -> Walk:
+    return Walk(customer, there, now, audiences, late=f"{customer.id} as of {customer.version}", found=audiences)
+
+
+def _at_rest(shown: Sequence[Customer], now: int) -> Bools:
+    """Who was evaluated before and is not due: what is in force of them now is so since then."""
+    return np.array(
+        [
+            one.born is not None
+            and one.born <= now
+            and one.evaluated is not None
+            and one.evaluated <= now
+            and (one.due is None or one.due > now)
+            for one in shown
+        ],
+        np.bool_,
+    )
+
+
+async def _members(tx: Tx, shop: str, building: frozenset[str], shown: Sequence[Customer]) -> dict[str, dict[str, int]]:
+    """Since when which of the customers are in which of the audiences."""
+    rows = await tx.fetch(
+        """
+        SELECT customer_id, audience_id, since_us FROM member
+        WHERE shop_id = $1 AND audience_id = ANY($2::text[]) AND customer_id BETWEEN $3 AND $4
+        """,
+        shop,
+        sorted(building),
+        shown[0].id,
+        shown[-1].id,
+    )
+    found: dict[str, dict[str, int]] = {}
+    for id, audience, since in rows:
+        found.setdefault(id, {})[audience] = since
+    return found
+
+
+async def _settle(
+    tx: Tx,
+    there: Roster,
+    locked: Sequence[Customer],
+    building: frozenset[str],
+    found: Found,
+    seen: Mapping[str, Seen],
+    moving: Bools,
+    now: int,
+) -> None:
+    """What was found of these customers is so: they move, or are only looked at sooner."""
+    remembered = memory.of(tx)
+    whole: list[Walk] = []
+    partly: list[Walk] = []
+    hastened: list[Customer] = []
+    for customer in locked:
+        place, before = seen[customer.id]
+        until = int(found.until[place])
+        if not moving[place]:
+            customer.due = until
+            hastened.append(customer)
+            continue
+        known = remembered.recall(customer.key, customer.version)
+        customer.members = dict(known.members) if known else dict(before)
+        if known:
+            customer.person = known.person
+        way = _walk(customer, there, now, building)
+        way.at = now
+        for audience in sorted(building):
+            if found.holding[audience][place] != (audience in way.inside):
+                way.move(audience, audience not in way.inside)
+        way.at = until
+        (whole if known else partly).append(way)
+    if hastened:
+        await customers.hasten(tx, hastened)
+    for ways in (whole, partly):
+        if ways:
+            await walks.arrive(tx, ways, keep=ways is whole)
