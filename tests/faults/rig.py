@@ -7,7 +7,7 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -35,12 +35,16 @@ GRACE_SECONDS = 8
 CUSTOMERS = 23
 
 
-class Program:
-    """A worker or an API of the tally; `keep` starts it again when it dies, as a supervisor would."""
+TALLY = ("-m", "tests.chassis.tally")
 
-    def __init__(self, kind: str, instance: str, kafka: str, postgres: str) -> None:
+
+class Program:
+    """A worker or an API of the tally, or of what `command` names; it is started again when it dies, as a supervisor
+    would."""
+
+    def __init__(self, kind: str, instance: str, kafka: str, postgres: str, *, command: Sequence[str] = TALLY) -> None:
+        self._command = (sys.executable, *command, kind)
         self.port = ports.free()
-        self._kind = kind
         self._env = os.environ | {
             "HUITOU_KAFKA": kafka,
             "HUITOU_POSTGRES": postgres,
@@ -105,9 +109,8 @@ class Program:
         return self._process is not None
 
     async def _keep(self) -> None:
-        command = (sys.executable, "-m", "tests.chassis.tally", self._kind)
         while True:
-            self._process = await asyncio.create_subprocess_exec(*command, env=self._env)
+            self._process = await asyncio.create_subprocess_exec(*self._command, env=self._env)
             if await self._process.wait() == 0 or self._stopping:
                 return
             self.deaths += 1
