@@ -7,9 +7,15 @@ import time
 
 import uvloop
 
-from bench import claims, due, latency, report, stream
+from bench import claims, due, latency, previews, report, stream
 
-ALL = {"stream": stream.main, "latency": latency.main, "due": due.main, "claims": claims.main}
+ALL = {
+    "stream": stream.main,
+    "latency": latency.main,
+    "due": due.main,
+    "previews": previews.main,
+    "claims": claims.main,
+}
 
 
 def main() -> None:

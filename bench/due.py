@@ -28,7 +28,7 @@ async def main(say: Say, customers: int) -> None:
             audience = (await segment.post("/audiences", json={"name": "soon over", "rule": RULE})).json()["id"]
             async with process(running, "segment", "worker"):
                 await make_audiences(segment, AUDIENCES - 1)
-        await populate(running.postgres, customers)
+        await populate(running.postgres, customers, due=True)
         began = time.perf_counter()
         async with process(running, "segment", "worker"):
             await _until_none_is_due(running)

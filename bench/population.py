@@ -24,27 +24,34 @@ SOURCE = "urn:shop:bench:oms"
 CUSTOMER = ("shop_id", "customer_id", "version", "born_us", "evaluated_us", "due_us")
 
 
-async def populate(postgres: str, customers: int) -> float:
+DEEDS = """
+    INSERT INTO deed (shop_id, who, trade_id, type, refund_id, at, source, event_id, amount, lines)
+    SELECT h.shop_id, c.who, h.trade_id, h.type, '', h.at, h.source, h.event_id, h.amount, h.lines
+    FROM history AS h JOIN customer AS c USING (shop_id, customer_id) WHERE h.trade_id IS NOT NULL
+"""
+
+
+async def populate(postgres: str, customers: int, *, due: bool = False) -> float:
     """`c0` … `c{customers - 1}` with ten events each: one profile, pages, carts, favourites and trades; in seconds.
 
-    Nobody has been evaluated yet: all are due at once, as when a day turns.
+    They are at rest, or all `due` at once, as when a day turns.
     """
     began = time.perf_counter()
     connection = await asyncpg.connect(database_url(postgres, "huitou_segment"))
     try:
         now = micros(datetime.now(UTC))
+        born = now - PAST // timedelta(microseconds=1)
         for start in range(0, customers, CHUNK):
             numbers = range(start, min(start + CHUNK, customers))
             rows = [row for number in numbers for row in past(number, now)]
             await connection.copy_records_to_table("history", records=rows, columns=histories.COLUMNS)
             await connection.copy_records_to_table(
                 "customer",
-                records=[
-                    (SHOP, f"c{number}", 1, now - PAST // timedelta(microseconds=1), now, now) for number in numbers
-                ],
+                records=[(SHOP, f"c{number}", 1, born, now, now if due else None) for number in numbers],
                 columns=CUSTOMER,
             )
-        await connection.execute("ANALYZE history, customer")
+        await connection.execute(DEEDS, timeout=600)
+        await connection.execute("ANALYZE history, customer, deed", timeout=600)
     finally:
         await connection.close()
     return time.perf_counter() - began

@@ -24,11 +24,11 @@ async def make_programme(loyalty: httpx2.AsyncClient) -> None:
     answer.raise_for_status()
 
 
-async def make_audiences(segment: httpx2.AsyncClient, number: int) -> float:
+async def make_audiences(segment: httpx2.AsyncClient, number: int, *, after: int = 0) -> float:
     """Different audiences of three conditions each; the seconds until all are live."""
     began = time.perf_counter()
     ids = []
-    for place in range(number):
+    for place in range(after, after + number):
         answer = await segment.post("/audiences", json={"name": f"audience {place}", "rule": rule(place)})
         answer.raise_for_status()
         ids.append(answer.json()["id"])

@@ -110,9 +110,28 @@ async def main(say: Say, customers: int) -> None:
         second = await rate(running, "segment", TOPICS, EVENTS)
         much = f"{AUDIENCES + UNTOUCHED} audiences, of which the events touch {AUDIENCES}"
         say(f"segment, {much}: {second:,.0f} events/s")
+        await publish(running.kafka, events(EVENTS, customers, "third"))
+        await _build_beside(say, running, second)
         trades = sum(event.topic == "shop.trades" for event in published)
         reached = await rate(running, "loyalty", ["shop.trades"], trades, warm=trades // 5)
         say(f"loyalty, trades            {reached:>8,.0f} events/s   ratio {reached / base:.2f}")
+
+
+async def _build_beside(say: Say, running: Servers, alone: float) -> None:
+    """A new audience while events are taken, and what that leaves of the stream's rate."""
+    async with service(running, "segment") as segment:
+        watched = _progress(running.kafka, "segment-worker", TOPICS)
+        start = await anext(watched)
+        async for done in watched:
+            if done - start >= WARM:
+                break
+        first, began = done, time.perf_counter()
+        seconds = await make_audiences(segment, 1, after=AUDIENCES)
+        done = await anext(watched)
+        beside = (done - first) / (time.perf_counter() - began)
+    say(
+        f"a new audience meanwhile: live after {seconds:.0f} s, {beside:,.0f} events/s beside it ({beside / alone:.2f})"
+    )
 
 
 async def _add_untouched(running: Servers) -> None:
