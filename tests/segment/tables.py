@@ -1,9 +1,10 @@
 """Scenario tables as operators read them: what happens when, and who is in which audience then.
 
 A table stands under a heading that says what it proves, with its rules as JSON, each after its audience's name. Its
-first columns are the clock (on the shop's own, unless an offset is given; empty: the same moment) and what happens.
-A column with an audience's name has who is in it, a name perhaps with `until` and the moment at which that ends; the
-column `said` has all that is told to others.
+first columns are the clock (on the shop's own, unless an offset is given; empty: the same moment) and what happens:
+events, what operators do (calls.py), and `builds wait` until `builds go on`. A column with an audience's name has who
+is in it, a name perhaps with `until` and the moment at which that ends; one with a tag's name after `#` who has that;
+the column `said` has all that is told to others.
 """
 
 from __future__ import annotations

@@ -1,20 +1,38 @@
 """The tables of `scenarios`, taken row by row: the clock moves, things happen, and the audiences are looked at."""
 
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from huitou_events import ShopUpdated, micros, moment
+from huitou_events import Event, ShopUpdated, micros, moment
 from segment_svc.verify import verify
 from tests import make
 from tests.segment import audience as audiences
+from tests.segment import calls
 from tests.segment.tables import Step, Table, event, tables
 from tests.segment.told import written
 from tests.stage import Stage
 
 TABLES = dict(tables())
+BUILDS = {"builds wait": False, "builds go on": True}
+
+
+@dataclass
+class Scene:
+    """A table on its stage: `ids` by the names of the audiences; builds may be told to wait."""
+
+    segment: Stage
+    table: Table
+    ids: dict[str, str]
+    building: bool = True
+
+    async def settle(self) -> None:
+        for job in self.segment.ctx.service.jobs:
+            if self.building or job.name != "builds":
+                await self.segment.run_job(job.name)
 
 
 @pytest.mark.parametrize("title", TABLES)
@@ -22,12 +40,13 @@ async def test_scenario(segment: Stage, title: str) -> None:
     table = TABLES[title]
     segment.clock.at = table.moment(table.steps[0].clock)
     await settled_in(segment, table.zone)
-    ids = {name: name for name in ("interested", "new-customers")}
+    ids = {name: name for name in ("interested", "new-customers", "repurchase")}
     for name, rule in table.rules.items():
         ids[name] = await audiences.create(segment, written(rule, ids), name)
+    scene = Scene(segment, table, ids)
     for number, step in enumerate(table.steps, 1):
-        await take(segment, table, step)
-        assert await cells(segment, table, step, ids) == step.cells, f"row {number}"
+        await take(scene, step)
+        assert await cells(scene, step) == step.cells, f"row {number}"
     assert await verify(segment.ctx, segment.shop, None) == []
 
 
@@ -38,43 +57,64 @@ async def settled_in(segment: Stage, zone: ZoneInfo) -> None:
     await segment.settle()
 
 
-async def take(segment: Stage, table: Table, step: Step) -> None:
-    """Moves the clock, then all that happens in one batch; tags are calls."""
+async def take(scene: Scene, step: Step) -> None:
+    """Moves the clock, then what happens in its order; events that follow one another are one batch."""
     if step.clock:
-        segment.clock.set_forward(table.moment(step.clock))
-        await segment.settle()
-    facts = []
+        scene.segment.clock.set_forward(scene.table.moment(step.clock))
+        await scene.settle()
+    facts: list[Event[Any]] = []
     for words in step.happens:
-        who, what, *rest = words.split(maxsplit=2)
-        if what in ("tagged", "untagged"):
-            call = segment.put if what == "tagged" else segment.delete
-            assert (await call(f"/customers/{who}/tags/{quote(rest[0], safe='')}")).is_success
+        call = calls.read(words, scene.ids)
+        if words in BUILDS:
+            scene.building = BUILDS[words]
+        elif call is None:
+            facts.append(event(scene.table, scene.segment.shop, scene.segment.clock.at, words))
         else:
-            facts.append(event(table, segment.shop, segment.clock.at, words))
+            await deliver(scene, facts)
+            await call.make(scene.segment)
+    await deliver(scene, facts)
+    await scene.settle()
+
+
+async def deliver(scene: Scene, facts: list[Event[Any]]) -> None:
     if facts:
-        await segment.deliver(*facts)
-    await segment.settle()
+        await scene.segment.deliver(*facts)
+        facts.clear()
 
 
-async def cells(segment: Stage, table: Table, step: Step, ids: dict[str, str]) -> dict[str, str]:
+async def cells(scene: Scene, step: Step) -> dict[str, str]:
     """What the row's cells should have said, written as they are where they say the same."""
     found = {}
-    names = {id: name for name, id in ids.items()}
     for column, cell in step.cells.items():
         if column == "said":
-            said = [
-                f"{one.customer} {'enters' if one.entered else 'leaves'} {names[one.audience]}"
-                f" {local(table, micros(one.at))}"
-                for one in await audiences.said(segment)
-                if names[one.audience] in step.cells
-            ]
-            found[column] = "<br>".join(sorted(said, key=_by_moment))
+            found[column] = await said(scene, step)
         else:
-            told = await audiences.listed(segment, ids[column])
+            told = await listed(scene, column)
             found[column] = ", ".join(
-                sorted(_member(table, one, timed=f"{one['customer_id']} until" in cell) for one in told)
+                sorted(_member(scene.table, one, timed=f"{one['customer_id']} until" in cell) for one in told)
             )
     return found
+
+
+async def listed(scene: Scene, column: str) -> list[dict[str, Any]]:
+    """Who is in the audience, or has the tag, of the column; nobody where it is no more."""
+    tag = column.removeprefix("#")
+    path = f"/audiences/{scene.ids[column]}/members" if tag == column else f"/tags/{quote(tag, safe='')}/customers"
+    answer = await scene.segment.get(path, params={"limit": 1000})
+    items: list[dict[str, Any]] = [] if answer.status_code == 404 else answer.json()["items"]
+    return items
+
+
+async def said(scene: Scene, step: Step) -> str:
+    """What was said of the audiences that the row shows."""
+    names = {id: name for name, id in scene.ids.items()}
+    told = [
+        f"{one.customer} {'enters' if one.entered else 'leaves'} {names[one.audience]}"
+        f" {local(scene.table, micros(one.at))}{' (initial)' if one.initial else ''}"
+        for one in await audiences.said(scene.segment)
+        if names[one.audience] in step.cells
+    ]
+    return "<br>".join(sorted(told, key=_by_moment))
 
 
 def local(table: Table, us: int) -> str:
@@ -92,5 +132,5 @@ def _member(table: Table, member: dict[str, Any], *, timed: bool) -> str:
 
 
 def _by_moment(said: str) -> tuple[str, str]:
-    who, what, name, at = said.split(" ", 3)
-    return at, f"{who} {what} {name}"
+    who, what, name, day, time, *_ = said.split()
+    return f"{day} {time}", f"{who} {what} {name}"
