@@ -61,6 +61,7 @@ from segment_svc import (
     publications,
     repurchase_api,
     snapshots_api,
+    stratifications_api,
     tag_jobs,
     tags_api,
     tallies,
@@ -75,6 +76,7 @@ service = Service(
     routers=[
         moves_api.router,
         insights_api.router,
+        stratifications_api.router,
         exports_api.router,
         overviews_api.router,
         figures_api.router,
