@@ -10,7 +10,7 @@ from tests.conftest import Stages
 from tests.stage import PASSWORD, Stage
 
 SERVICES = ("segment", "loyalty", "campaign", "notify")
-OF_NO_SHOP = {"outbox", "assignment", *READ_ONLY}
+OF_NO_SHOP = {"outbox", "assignment", "reread", *READ_ONLY}
 """Tables whose rows belong to no shop; what an API may do with them is listed below."""
 
 
