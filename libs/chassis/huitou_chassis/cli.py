@@ -64,13 +64,16 @@ def main() -> None:
 
 
 def _look_around() -> None:
-    """Takes the servers of the installation that runs in this folder, where the environment names none."""
-    found = Path(os.environ.get("HUITOU_HOME") or ".huitou") / "endpoints.json"
+    """Takes servers and clock of the installation that runs in this folder, where the environment names none."""
+    home = Path(os.environ.get("HUITOU_HOME") or ".huitou")
+    found = home / "endpoints.json"
     if found.is_file():
         endpoints = json.loads(found.read_text())
         named = {name: endpoints[name] for name in ("kafka", "postgres", "api_key")}
         urls = {f"{name}_url": endpoints[name] for name in Settings().service_names}
-        for name, value in (named | urls).items():
+        # Its clock may be ahead: what is right by it is wrong by that of the machine.
+        clock = {"dev_clock": str(home / "clock")} if (home / "clock").is_file() else {}
+        for name, value in (named | urls | clock).items():
             os.environ.setdefault(f"HUITOU_{name.upper()}", value)
 
 
