@@ -60,7 +60,7 @@ def tables() -> Iterator[tuple[str, Table]]:
 
 
 def event(table: Table, shop: str, now: int, words: str) -> Event[Any]:
-    """`ada cart.added item=i1`: who (or which item), what, and the fields; now unless it has `at`."""
+    """`ada cart.added item=i1`: who (or which item or shop), what, and the fields; now unless it has `at`."""
     who, kind, *pairs = shlex.split(words)
     given = dict(pair.split("=", 1) for pair in pairs)
     at = table.moment(given.pop("at")) if "at" in given else now
@@ -68,7 +68,11 @@ def event(table: Table, shop: str, now: int, words: str) -> Event[Any]:
     fields = {FIELDS.get(name, name): _value(name, text) for name, text in given.items()}
     if kind in TRADES:
         fields = _trade(kind, fields)
-    fact: Fact = CATALOGUE[kind](**fields | {"item_id" if kind == "item.updated" else "customer_id": who})
+    if kind == "shop.updated":
+        fields = {"currency": "CNY", "language": "zh"} | fields
+    else:
+        fields |= {"item_id" if kind == "item.updated" else "customer_id": who}
+    fact: Fact = CATALOGUE[kind](**fields)
     return make.event(fact, shop=shop, time=moment(at), id=id)
 
 

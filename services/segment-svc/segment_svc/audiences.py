@@ -143,13 +143,13 @@ async def rebuild(tx: Tx, shop: str, audiences: Sequence[str]) -> None:
 
 
 async def follow_zones(tx: Tx, shops: Sequence[str]) -> None:
-    """Days and ages go by the shop's zone: where that has changed, the members of every audience are found anew."""
+    """Where a shop's zone has changed, the members of the audiences that go by its days are found anew."""
     for shop in shops:
         there = await roster.alter(tx, shop)
         zone = (await tx.shops([shop]))[shop].timezone
         if zone != there.timezone:
             await tx.execute("UPDATE roster SET timezone = $2 WHERE shop_id = $1", shop, zone.key)
-            await rebuild(tx, shop, list(there.rules))
+            await rebuild(tx, shop, [one for one, rule in there.rules.items() if rules.reads(rule).days])
 
 
 def compiled(rule: Any, others: Mapping[str, Rule]) -> Rule:

@@ -34,13 +34,14 @@ REPURCHASE = "repurchase"
 @dataclass(frozen=True, slots=True)
 class Reads:
     """What beside time can change a rule's value; `attributes` are names of changes (`people.CHANGING`), and
-    `repurchase` for the shop's cycles."""
+    `repurchase` for the shop's cycles. `days` tells whether it goes by days of the shop's calendar."""
 
     events: frozenset[str] = frozenset()
     attributes: frozenset[str] = frozenset()
     tags: frozenset[str] = frozenset()
     audiences: frozenset[str] = frozenset()
     tiers: bool = False
+    days: bool = False
 
     def __or__(self, other: Reads) -> Reads:
         return Reads(
@@ -49,6 +50,7 @@ class Reads:
             self.tags | other.tags,
             self.audiences | other.audiences,
             self.tiers or other.tiers,
+            self.days or other.days,
         )
 
 
@@ -71,15 +73,15 @@ def reads(rule: Rule) -> Reads:
         case Attribute(name) if name in TRADE_FIGURES:
             return Reads(events=frozenset({"trade.completed", REFUND}))
         case Attribute(name):
-            return Reads(attributes=frozenset({"birthday" if name == "age" else name}))
+            return Reads(attributes=frozenset({"birthday" if name == "age" else name}), days=name == "age")
         case Repurchase():
             return Reads(events=frozenset({"trade.completed", REFUND}), attributes=frozenset({"repurchase"}))
         case Scored():
             return Reads(attributes=frozenset(name for name, _ in rule.given))
         case Birthday():
-            return Reads(attributes=frozenset({"birthday"}))
+            return Reads(attributes=frozenset({"birthday"}), days=True)
         case Occurred():
-            return Reads(events=_events(rule))
+            return Reads(events=_events(rule), days=rule.measure == "days")
 
 
 def _events(rule: Occurred) -> frozenset[str]:
