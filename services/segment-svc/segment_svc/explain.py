@@ -65,8 +65,11 @@ def _explained(rule: Rule, evaluation: Evaluation, snapshot: Node | None) -> Nod
     node["value"] = bool(value[0])
     if isinstance(rule, Occurred | Attribute | InTier | Birthday | Scored | Repurchase):
         node["measured"] = _measured(rule, evaluation.view)
-    if isinstance(rule, Scored | Repurchase) or (isinstance(rule, Attribute) and rule.name in LEVELS):
+    if isinstance(rule, Scored):
         node["snapshot"] = snapshot
+    elif isinstance(rule, Repurchase) or (isinstance(rule, Attribute) and rule.name in LEVELS):
+        # The window is that of the scores by RFM alone.
+        node["snapshot"] = snapshot and {name: snapshot[name] for name in snapshot.keys() - {"window_days"}}
     node["until"] = written(int(until[0]))
     return node
 

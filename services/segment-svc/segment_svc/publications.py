@@ -13,6 +13,7 @@ from segment_svc import (
     cycles,
     histories,
     loyalty_levels,
+    rfm_windows,
     roster,
     schedules,
     scores,
@@ -56,8 +57,9 @@ async def _compute(ctx: Context) -> bool:
         if shop is None:
             return False
         zone = (await roster.read(tx, [shop]))[shop].timezone
-        cells = await scores.compute(tx, shop, zone, await loyalty_levels.get(tx, shop))
-        await snapshots.add(tx, shop, cells)
+        levels, window_days = await loyalty_levels.get(tx, shop), await rfm_windows.get(tx, shop)
+        cells = await scores.compute(tx, shop, zone, levels=levels, window_days=window_days)
+        await snapshots.add(tx, shop, cells, window_days)
         if await cycles.compute(tx, shop):
             await roster.alter(tx, shop)
             await roster.changed(tx, shop)

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
 
 from huitou_chassis import Tx
-from segment_svc import whole_shops
+from segment_svc import rfm_windows, whole_shops
 from segment_svc.calendar import local_day, midnight
 from segment_svc.loyalty_levels import Level
 from segment_svc.nodes import LEVELS, SCORES
@@ -36,11 +36,11 @@ def months(now: int, zone: ZoneInfo) -> Months:
     return Months(midnight(first.toordinal(), zone), midnight(last.toordinal(), zone))
 
 
-async def compute(tx: Tx, shop: str, zone: ZoneInfo, levels: Sequence[Level]) -> list[Cell]:
+async def compute(tx: Tx, shop: str, zone: ZoneInfo, *, levels: Sequence[Level], window_days: int | None) -> list[Cell]:
     """Writes down whose scores are to change; gives the sizes and bounds of each combination of R, F and M.
 
-    A score is 1 + floor(5 * share of the customers with a completed trade who are strictly below). Which trades there
-    are is what the job `tallies` has counted.
+    A score is 1 + floor(5 * share of the customers with a completed trade who are strictly below), those of R, F and M
+    by the trades within the window, the levels by their own. Which trades there are is what `tallies` has counted.
     """
     asked = months(tx.us, zone)
     rows = await whole_shops.fetch(
@@ -53,19 +53,27 @@ async def compute(tx: Tx, shop: str, zone: ZoneInfo, levels: Sequence[Level]) ->
         asked.end,
         [level.trades for level in levels],
         [level.amount for level in levels],
+        rfm_windows.after(window_days, tx.us),
     )
     return [dict(row) for row in rows]
+
+
+def _score(figure: str) -> str:
+    """Among those with a trade within the window, null for the others."""
+    return f"CASE WHEN trades > 0 THEN 1 + 5 * (rank() OVER (scored ORDER BY {figure}) - 1) / count(*) OVER scored END"
 
 
 RANKED = f"""
     {BACK}, done AS (
         SELECT d.who, d.at, d.amount - coalesce(b.refunded, 0) AS amount,
-            b.refunded IS NULL OR b.refunded < d.amount AS stands, d.at >= $4 AND d.at < $5 AS recent
+            b.refunded IS NULL OR b.refunded < d.amount AS stands, d.at >= $4 AND d.at < $5 AS recent,
+            d.at > $8 OR $8::bigint IS NULL AS inside
         FROM deed AS d LEFT JOIN back AS b USING (who, trade_id)
         WHERE d.shop_id = $1 AND d.type = 'trade.completed' AND d.at >= $3 AND d.at <= $2
     ), buyer AS (
-        SELECT c.customer_id, c.who, max(d.at) FILTER (WHERE stands) AS last_at,
-            count(*) FILTER (WHERE stands) AS trades, sum(d.amount) AS amount,
+        SELECT c.customer_id, c.who, count(*) FILTER (WHERE stands) AS ever_trades, sum(d.amount) AS ever_amount,
+            max(d.at) FILTER (WHERE stands AND inside) AS last_at,
+            count(*) FILTER (WHERE stands AND inside) AS trades, sum(d.amount) FILTER (WHERE inside) AS amount,
             count(*) FILTER (WHERE stands AND recent) AS recent_trades,
             coalesce(sum(d.amount) FILTER (WHERE recent), 0) AS recent_amount
         FROM done AS d JOIN customer AS c ON c.shop_id = $1 AND c.who = d.who
@@ -73,16 +81,16 @@ RANKED = f"""
         HAVING count(*) FILTER (WHERE stands) > 0
     ), ranked AS MATERIALIZED (
         SELECT customer_id, who, last_at, trades, amount, ARRAY[
-            1 + 5 * (rank() OVER (ORDER BY last_at) - 1) / count(*) OVER (),
-            1 + 5 * (rank() OVER (ORDER BY trades) - 1) / count(*) OVER (),
-            1 + 5 * (rank() OVER (ORDER BY amount) - 1) / count(*) OVER (),
-            1 + 5 * (rank() OVER (ORDER BY div(amount, trades), mod(amount, trades) / trades) - 1) / count(*) OVER (),
+            {_score("last_at")}, {_score("trades")}, {_score("amount")},
+            1 + 5 * (rank() OVER (
+                ORDER BY div(ever_amount, ever_trades), mod(ever_amount, ever_trades) / ever_trades
+            ) - 1) / count(*) OVER (),
             (
                 SELECT max(level) FROM unnest($6::bigint[], $7::bigint[]) WITH ORDINALITY AS l (trades, amount, level)
                 WHERE b.recent_trades >= l.trades AND b.recent_amount >= l.amount
             )
         ]::smallint[] AS scores
-        FROM buyer AS b
+        FROM buyer AS b WINDOW scored AS (PARTITION BY trades > 0)
     )
 """
 QUEUED = """
@@ -99,5 +107,5 @@ CELLS = """
     SELECT scores[1] AS recency, scores[2] AS frequency, scores[3] AS monetary, count(*) AS customers,
         min(last_at) AS last_from, max(last_at) AS last_to, min(trades) AS trades_from, max(trades) AS trades_to,
         min(amount)::bigint AS amount_from, max(amount)::bigint AS amount_to
-    FROM ranked GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+    FROM ranked WHERE trades > 0 GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
 """

@@ -9,7 +9,7 @@ from pydantic import Field
 from huitou_chassis import Model, Router, ShopId, Transaction
 from huitou_events import moment
 from huitou_events.values import LARGEST
-from segment_svc import loyalty_levels, roster, segments, snapshots
+from segment_svc import loyalty_levels, rfm_windows, roster, segments, snapshots
 from segment_svc.loyalty_levels import Level
 from segment_svc.nodes import SCORES
 from segment_svc.snapshots import Snapshot
@@ -51,16 +51,24 @@ class CellOut(Model):
 
 
 class RfmOut(Model):
-    """The latest snapshot; before the first one version and moment are null. `monetary` is in the minor unit."""
+    """The latest snapshot; before the first one version and moment are null. `monetary` is in the minor unit. Scored
+    are the `customers` with a completed trade within `window_days`, null for all trades since 2010."""
 
     version: int | None
     published_at: datetime | None
+    window_days: int | None
     customers: int
     recency: list[ScoreOut]
     frequency: list[ScoreOut]
     monetary: list[ScoreOut]
     cells: list[CellOut]
     segments: list[SegmentOut]
+
+
+class RfmSettings(Model):
+    """Scores look at the completed trades of so many days; null for all since 2010."""
+
+    window_days: Annotated[int, Field(strict=True, ge=1, le=rfm_windows.LONGEST)] | None
 
 
 class LevelModel(Model):
@@ -89,6 +97,19 @@ async def rfm(shop: ShopId, tx: Transaction) -> RfmOut:
     return _rfm(await snapshots.latest(tx, shop))
 
 
+@router.get("/rfm/settings")
+async def settings(shop: ShopId, tx: Transaction) -> RfmSettings:
+    return RfmSettings(window_days=await rfm_windows.get(tx, shop))
+
+
+@router.put("/rfm/settings")
+async def put_settings(body: RfmSettings, shop: ShopId, tx: Transaction) -> RfmSettings:
+    """The next snapshot goes by them."""
+    await roster.read(tx, [shop])
+    await rfm_windows.put(tx, shop, body.window_days)
+    return await settings(shop, tx)
+
+
 @router.get("/loyalty-levels")
 async def levels(shop: ShopId, tx: Transaction) -> LevelsModel:
     return _levels(await loyalty_levels.get(tx, shop))
@@ -112,6 +133,7 @@ def _rfm(there: Snapshot | None) -> RfmOut:
     return RfmOut(
         version=there.version if there else None,
         published_at=moment(there.published) if there else None,
+        window_days=there.window_days if there else None,
         customers=sum(cell["customers"] for cell in cells),
         **scores,
         cells=[CellOut(**{name: cell[name] for name in CellOut.model_fields}) for cell in cells],
