@@ -87,6 +87,8 @@ def _trade(kind: str, fields: dict[str, Any]) -> dict[str, Any]:
 def _value(name: str, text: str) -> Any:
     if name == "items":
         return tuple(_line(*one.split(":")) for one in text.split(","))
+    if name == "consent":
+        return {"sms": text == "yes", "source": "shop"}
     if text == "null":
         return None
     return int(text) if name in ("amount", "quantity", "delta", "balance", "dwell_seconds") else text
