@@ -31,6 +31,7 @@ COMMAND_SECONDS = 30
 CALL_COMMAND_SECONDS = 10
 IDLE_SECONDS = 10
 PING_SECONDS = 2
+_NAMESPACE = hashlib.sha1(NAMESPACE_URL.bytes, usedforsecurity=False)
 _DIALECT = dialect.dialect()  # type: ignore[no-untyped-call]
 Statement = str | ClauseElement
 Work: TypeAlias = "Callable[[Tx, list[Any]], Awaitable[None]]"
@@ -39,8 +40,11 @@ Work: TypeAlias = "Callable[[Tx, list[Any]], Awaitable[None]]"
 class Tx:
     """One transaction: one moment of the domain clock, the statements, and what it says when it commits."""
 
-    def __init__(self, connection: "asyncpg.pool.PoolConnectionProxy[Any]", ctx: "Context") -> None:
+    def __init__(
+        self, connection: "asyncpg.pool.PoolConnectionProxy[Any]", ctx: "Context", shop: str | None = None
+    ) -> None:
         self.connection = connection
+        self._of_one_shop = shop is not None
         self.ctx = ctx
         self.clock = ctx.clock
         self.settings = ctx.settings
@@ -78,6 +82,15 @@ class Tx:
 
     async def executemany(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         await self.connection.executemany(sql, rows)
+
+    async def add(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """Adds rows to the table in their order; what is there already is an error."""
+        if not self._of_one_shop:
+            await self.connection.copy_records_to_table(table, records=rows, columns=columns)
+            return
+        # PostgreSQL does not COPY into tables of which a user sees the rows of one shop only.
+        places = ", ".join(f"${place}" for place in range(1, len(columns) + 1))
+        await self.connection.executemany(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({places})", rows)
 
     async def shops(self, ids: Iterable[str]) -> dict[str, Shop]:
         """The settings of these shops, defaults where none were ever given."""
@@ -153,7 +166,7 @@ class Database:
                 await connection.execute(
                     "BEGIN" if shop is None else f"BEGIN; SET LOCAL huitou.shop = {_literal(shop)}"
                 )
-                tx = Tx(connection, self._ctx)
+                tx = Tx(connection, self._ctx, shop)
                 yield tx
                 await tx.flush()
             except TimeoutError:
@@ -254,9 +267,12 @@ async def create_database(server: str, database: str) -> None:
 
 def _derived_id(cause: str) -> str:
     """A UUID of version 5, without the objects that the standard library makes on the way."""
-    digest = int.from_bytes(hashlib.sha1(NAMESPACE_URL.bytes + cause.encode(), usedforsecurity=False).digest()[:16])
-    text = f"{digest & ~(0xF000 << 64 | 0xC000 << 48) | 0x5000 << 64 | 0x8000 << 48:032x}"
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    named = _NAMESPACE.copy()
+    named.update(cause.encode())
+    digest = named.digest()
+    text = digest[:16].hex()
+    variant = "89ab"[digest[8] >> 4 & 3]
+    return f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{variant}{text[17:20]}-{text[20:]}"
 
 
 async def _prepare(connection: "asyncpg.Connection[Any]") -> None:

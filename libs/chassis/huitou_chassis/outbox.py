@@ -25,25 +25,15 @@ class Message:
 
 
 async def put(tx: "Tx", messages: Sequence[Message]) -> None:
-    """Adds the messages in their order, in one statement."""
+    """Adds the messages in their order."""
     if not messages:
         return
-    await tx.execute(
-        f"""
-        WITH put AS (
-            INSERT INTO outbox (topic, key, value, headers)
-            SELECT topic, key, value, headers
-            FROM unnest($1::text[], $2::bytea[], $3::bytea[], $4::bytea[])
-                WITH ORDINALITY AS said (topic, key, value, headers, place)
-            ORDER BY place
-        )
-        SELECT pg_notify('{CHANNEL}', '')
-        """,
-        [message.topic for message in messages],
-        [message.key for message in messages],
-        [message.value for message in messages],
-        [None if message.headers is None else pack(message.headers) for message in messages],
-    )
+    rows = [
+        (message.topic, message.key, message.value, None if message.headers is None else pack(message.headers))
+        for message in messages
+    ]
+    await tx.add("outbox", ("topic", "key", "value", "headers"), rows)
+    await tx.execute("SELECT pg_notify($1, '')", CHANNEL)
 
 
 def pack(headers: Headers) -> bytes:

@@ -8,8 +8,8 @@ from hashlib import blake2b
 from typing import Generic, TypeVar
 from uuid import UUID
 
+import orjson
 from pydantic import BaseModel
-from pydantic_core import to_json
 
 from huitou_events.fact import Fact
 from huitou_events.moments import Moment, micros
@@ -74,14 +74,15 @@ class Event(Generic[F]):
 
     def encode(self) -> bytes:
         """The value of its Kafka record: structured JSON, to be sent with HEADERS."""
+        data = self.data
         attributes = {
             "specversion": "1.0",
             "id": self.id,
             "source": self.source,
-            "type": self.type,
+            "type": data.type,
             "shopid": self.shop,
-            "subject": self.subject,
-            "partitionkey": self.partitionkey,
+            "subject": data.subject or self.shop,
+            "partitionkey": data.partitionkey(self.shop),
             "time": self.time,
             "datacontenttype": "application/json",
         }
@@ -89,7 +90,7 @@ class Event(Generic[F]):
             attributes["traceparent"] = self.trace.parent
             if self.trace.state:
                 attributes["tracestate"] = self.trace.state
-        return b'%b,"data":%b}' % (to_json(attributes)[:-1], self.data.to_json().encode())
+        return b'%b,"data":%b}' % (orjson.dumps(attributes, option=orjson.OPT_UTC_Z)[:-1], data.to_json().encode())
 
     def digest(self) -> bytes:
         """16 bytes, equal for equal content however it was written down; id and source are its name."""

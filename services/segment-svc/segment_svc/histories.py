@@ -1,18 +1,17 @@
 """What happened to customers: entries are added once and never changed, only erased; loading makes people of them."""
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from itertools import groupby
 from typing import Any
 
 import numpy as np
 import orjson
 
 from huitou_chassis import Tx
-from segment_svc import customers, memory, tag_definitions
+from segment_svc import customers, memory, stored_people, tag_definitions
 from segment_svc.customers import Customer, Key, columns
 from segment_svc.facts import Entry
 from segment_svc.memory import Known
-from segment_svc.people import KINDS, Change, History, Line, Occurrence, Person, changes
+from segment_svc.people import Change, History, Person, changes
 
 SNAPSHOT = "snapshot.published"
 """The type of the entries that hold scores of a snapshot."""
@@ -142,42 +141,7 @@ async def load(tx: Tx, customers: Sequence[Customer]) -> None:
 
 async def people(tx: Tx, keys: Sequence[Key]) -> list[Person]:
     """The people with these keys, in their order, from the tables."""
-    rows = await tx.fetch(
-        f"""
-        SELECT {", ".join(f"h.{column}" for column in COLUMNS)}
-        FROM unnest($1::text[], $2::text[]) AS k (shop_id, customer_id)
-        JOIN history AS h USING (shop_id, customer_id)
-        ORDER BY h.shop_id, h.customer_id, h.at, h.source, h.event_id
-        """,
-        *columns(keys),
-    )
-    stored = {key: list(run) for key, run in groupby(rows, key=lambda row: (row[0], row[1]))}
-    tags: dict[Key, set[str]] = {}
-    for shop, id, tag in await tx.fetch(
-        """
-        SELECT t.shop_id, t.customer_id, t.tag
-        FROM unnest($1::text[], $2::text[]) AS k (shop_id, customer_id)
-        JOIN tag AS t USING (shop_id, customer_id)
-        """,
-        *columns(keys),
-    ):
-        tags.setdefault((shop, id), set()).add(tag)
-    return [_stored(stored.get(key, ()), frozenset(tags.get(key, ()))) for key in keys]
-
-
-def _stored(rows: Sequence[Any], tags: frozenset[str]) -> Person:
-    """The person whose entries are these rows, in their order; most of what is loaded is loaded here."""
-    occurrences = [
-        Occurrence(at, kind, source, id, amount, trade, refund, _lines(lines), dwell or 0)
-        for _, _, at, source, id, kind, trade, refund, amount, lines, _, dwell in rows
-        if kind in KINDS
-    ]
-    found = [Change(row[2], name, value) for row in rows if row[10] for name, value in orjson.loads(row[10]).items()]
-    return Person(History.of(occurrences), changes(found), tags)
-
-
-def _lines(stored: str | None) -> tuple[Line, ...]:
-    return tuple(map(Line._make, orjson.loads(stored))) if stored else ()
+    return await stored_people.people(tx, *columns(keys))
 
 
 def _person(entries: Sequence[Entry], tags: frozenset[str]) -> Person:

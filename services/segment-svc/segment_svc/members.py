@@ -12,6 +12,8 @@ from segment_svc.evaluate import evaluate
 from segment_svc.people import NEVER, People
 from segment_svc.roster import Roster
 
+COLUMNS = ("shop_id", "customer_id", "audience_id", "since_us")
+
 
 @dataclass(frozen=True)
 class Member:
@@ -79,15 +81,17 @@ async def one(tx: Tx, shop: str, audience: str, customer: str) -> tuple[Member |
 async def write(tx: Tx, changed: Sequence[tuple[Customer, Mapping[str, int]]]) -> None:
     """Makes the rows of each customer what they are to be, where that differs from what they were."""
     entered: list[tuple[str, str, str, int]] = []
+    stayed: list[tuple[str, str, str, int]] = []
     left: list[tuple[str, str, str]] = []
     for customer, inside in changed:
         before = customer.members
         if inside is before:
             continue
         left += [(*customer.key, audience) for audience in before if audience not in inside]
-        entered += [
-            (*customer.key, audience, since) for audience, since in inside.items() if before.get(audience) != since
-        ]
+        for audience, since in inside.items():
+            there = before.get(audience)
+            if there != since:
+                (entered if there is None else stayed).append((*customer.key, audience, since))
     if left:
         await tx.execute(
             """
@@ -98,11 +102,14 @@ async def write(tx: Tx, changed: Sequence[tuple[Customer, Mapping[str, int]]]) -
             *map(list, zip(*left, strict=True)),
         )
     if entered:
+        await tx.add("member", COLUMNS, entered)
+    if stayed:
         await tx.execute(
             """
-            INSERT INTO member (shop_id, customer_id, audience_id, since_us)
-            SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[])
-            ON CONFLICT (shop_id, customer_id, audience_id) DO UPDATE SET since_us = EXCLUDED.since_us
+            UPDATE member AS m SET since_us = s.since
+            FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[])
+                AS s (shop_id, customer_id, audience_id, since)
+            WHERE m.shop_id = s.shop_id AND m.customer_id = s.customer_id AND m.audience_id = s.audience_id
             """,
-            *map(list, zip(*entered, strict=True)),
+            *map(list, zip(*stayed, strict=True)),
         )

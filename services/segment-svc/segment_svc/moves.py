@@ -9,6 +9,8 @@ from segment_svc import customers, flows
 from segment_svc.customers import Customer
 from segment_svc.references import is_coming
 
+COLUMNS = ("shop_id", "customer_id", "at_us", "audience_id", "entered", "initial")
+
 
 class Move(NamedTuple):
     """A customer enters or leaves an audience at a moment."""
@@ -59,13 +61,7 @@ async def write(tx: Tx, ways: Sequence[Way]) -> None:
         if not is_coming(move.audience)
     ]
     if rows:
-        await tx.execute(
-            """
-            INSERT INTO move (shop_id, customer_id, at_us, audience_id, entered, initial)
-            SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::bool[], $6::bool[])
-            """,
-            *map(list, zip(*rows, strict=True)),
-        )
+        await tx.add("move", COLUMNS, rows)
     for way in ways:
         for move in way.moves:
             if is_coming(move.audience):

@@ -49,6 +49,7 @@ CHANGING = (
     *LEVELS,
 )
 """The names that a change may have."""
+CHANGE_CODES = {name: code for code, name in enumerate(CHANGING)}
 
 
 class Codes(dict[str, int]):
@@ -128,7 +129,7 @@ class History:
     @classmethod
     def of(cls, occurrences: Iterable[Occurrence] = ()) -> History:
         """A history from events in any order."""
-        blank = cls(np.empty((0, 7), np.int64), np.empty((0, 4), np.int64), {}, (-NEVER, False, "", ""))
+        blank = blank_history()
         return blank.append(occurrences) or blank
 
     def append(self, occurrences: Iterable[Occurrence]) -> History | None:
@@ -166,6 +167,15 @@ class History:
         return bool(((rows[:, 1] == kind) & (rows[:, 2] == trade) & (rows[:, 3] == refund)).any())
 
 
+def blank_history() -> History:
+    """That of who did nothing yet."""
+    return History(_NO_ROWS, _NO_LINES, {}, (-NEVER, False, "", ""))
+
+
+_NO_ROWS = np.empty((0, 7), np.int64)
+_NO_LINES = np.empty((0, 4), np.int64)
+
+
 def _code(text: str | None) -> int:
     return NONE if text is None else CODES[text]
 
@@ -188,11 +198,12 @@ class Person:
 
 def changes(found: Iterable[Change]) -> Ints:
     """Changes in their order (time, source, id) as the array that a Person holds."""
-    rows = [(at, CHANGING.index(name), _value(name, value)) for at, name, value in found]
+    rows = [(at, CHANGE_CODES[name], value_of(name, value)) for at, name, value in found]
     return np.array(rows, np.int64).reshape(-1, 3)
 
 
-def _value(name: str, value: str | int | bool | None) -> int:
+def value_of(name: str, value: str | int | bool | None) -> int:
+    """A change's value as a number."""
     if value is None:
         return UNKNOWN
     if not isinstance(value, str):
