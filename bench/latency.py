@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaProducer
 from bench.population import SOURCE, populate
 from bench.servers import SHOP, Say, migrated, servers, service
 from bench.shop import make_audiences
-from bench.stream import happening
+from bench.traffic import happening
 from huitou_chassis.db import database_url
 from huitou_events import HEADERS, CartAdded, Event
 

@@ -1,77 +1,64 @@
 """Events a second from Kafka to committed state, against a floor that only dedupes and counts."""
 
 import asyncio
-import random
+import re
 import time
 from collections.abc import AsyncIterator, Sequence
-from datetime import UTC, datetime
-from typing import Any
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import NamedTuple
 
 import asyncpg
-from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
-from bench.floor import BATCH, TOPICS, floor
-from bench.population import CATEGORIES, ITEMS, KINDS, SOURCE, WEIGHTS, populate
+from bench.floor import TOPICS, floor
+from bench.population import populate
 from bench.servers import SHOP, Say, Servers, migrated, process, servers, service
 from bench.shop import make_audiences, make_programme
+from bench.traffic import publish, strangers, visitors
 from huitou_chassis.db import database_url
-from huitou_events import HEADERS, CartAdded, Event, FavouriteAdded, Line, PageViewed, TradeCompleted, TradePaid
 
-EVENTS = 150_000
-WARM = 30_000
+EVENTS = 100_000
+WARM = 20_000
 AUDIENCES = 100
 UNTOUCHED = 900
 PARTITIONS = 4
-FACTS = {"page.viewed": PageViewed, "cart.added": CartAdded, "favourite.added": FavouriteAdded}
-TRADES = {"trade.paid": TradePaid, "trade.completed": TradeCompleted}
 
 
-def events(number: int, customers: int, name: str) -> list[Event[Any]]:
-    """What customers do in a shop just now, at random: half of it pages, a quarter trades."""
-    chance, now = random.Random(name), datetime.now(UTC)
-    return [happening(chance, f"c{chance.randrange(customers)}", now, f"{name}{place}") for place in range(number)]
+class Reached(NamedTuple):
+    """Events a second, and the most memory that a worker had, in MiB."""
+
+    rate: float
+    memory: int
 
 
-def happening(chance: random.Random, customer: str, at: datetime, name: str) -> Event[Any]:
-    """One event; `name` makes its id and that of its trade."""
-    kind = chance.choices(KINDS, WEIGHTS)[0]
-    item = int(ITEMS * chance.random() ** 2)
-    if kind in FACTS:
-        category = f"k{item % CATEGORIES}"
-        seen = FACTS[kind](customer_id=customer, item_id=f"i{item}", category_id=category, visit_id=f"v{name}")
-        return Event.of(seen, shop=SHOP, source=SOURCE, time=at, id=name)
-    amount = chance.randint(1000, 60_000)
-    line = Line(item_id=f"i{item}", category_id=f"k{item % CATEGORIES}", amount=amount)
-    trade = TRADES[kind](customer_id=customer, trade_id=f"t{name}", amount=amount, currency="CNY", items=(line,))
-    return Event.of(trade, shop=SHOP, source=SOURCE, time=at, id=name)
-
-
-async def publish(kafka: str, published: Sequence[Event[Any]]) -> None:
-    producer = AIOKafkaProducer(bootstrap_servers=kafka, linger_ms=5)
-    await producer.start()
-    try:
-        for start in range(0, len(published), BATCH):
-            part = published[start : start + BATCH]
-            sent = [await producer.send(e.topic, key=e.key, value=e.encode(), headers=HEADERS) for e in part]
-            await asyncio.gather(*sent)
-    finally:
-        await producer.stop()
-
-
-async def rate(running: Servers, service: str, topics: Sequence[str], number: int, *, warm: int = WARM) -> float:
-    """Starts the service's worker and measures from its commit of the first `warm` events to its last of `number`."""
-    async with process(running, service, "worker") as child:
+async def reach(
+    running: Servers, service: str, topics: Sequence[str], number: int, *, warm: int = WARM, workers: int = 1
+) -> Reached:
+    """Starts workers and measures from their commit of the first `warm` events to that of the last of `number`."""
+    async with AsyncExitStack() as stack:
+        children = [
+            await stack.enter_async_context(process(running, service, "worker", HUITOU_INSTANCE=f"bench-{place}"))
+            for place in range(workers)
+        ]
         first, began, start = 0.0, 0, -1
         async for done in _progress(running.kafka, f"{service}-worker", topics):
-            if child.returncode is not None:
+            if any(child.returncode is not None for child in children):
                 raise RuntimeError(f"{service} worker ended: see its log in {running.home}")
             start = done if start < 0 else start
             if done - start >= warm and not first:
                 first, began = time.perf_counter(), done
             if done - start >= number:
-                return (done - began) / (time.perf_counter() - first)
+                rate = (done - began) / (time.perf_counter() - first)
+                return Reached(rate, max(_memory(child.pid) for child in children))
     raise RuntimeError("the worker was not watched to its end")
+
+
+def _memory(pid: int) -> int:
+    """The most memory that the process ever had, in MiB."""
+    found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+    return int(found[1]) // 1024 if found else 0
 
 
 async def _progress(kafka: str, group: str, topics: Sequence[str]) -> AsyncIterator[int]:
@@ -99,22 +86,42 @@ async def main(say: Say, customers: int) -> None:
         async with service(running, "segment") as segment:
             seconds = await make_audiences(segment, AUDIENCES)
         say(f"{AUDIENCES} audiences of three conditions built in {seconds:.0f} s")
-        published = events(EVENTS, customers, "first")
-        await publish(running.kafka, published)
+        first = strangers(EVENTS, customers, "first")
+        trades = sum(event.topic == "shop.trades" for event in first)
+        await publish(running.kafka, first)
         base = await floor(running, EVENTS)
-        say(f"floor                      {base:>8,.0f} events/s")
-        first = await rate(running, "segment", TOPICS, EVENTS)
-        say(f"segment, {AUDIENCES} audiences     {first:>8,.0f} events/s   ratio {first / base:.2f}")
+        say(f"floor                               {base:>8,.0f} events/s")
+        before = await _moves(running)
+        alone = await reach(running, "segment", TOPICS, EVENTS)
+        moved = (await _moves(running) - before) / EVENTS
+        say(f"segment, strangers                  {_against(alone, base)}, {moved:.1f} comings and goings an event")
+        loyal = await reach(running, "loyalty", ["shop.trades"], trades, warm=trades // 5)
+        say(f"loyalty, trades                     {_against(loyal, base)}")
+        await publish(running.kafka, visitors(EVENTS, customers, "second"))
+        one = await reach(running, "segment", TOPICS, EVENTS)
+        say(f"segment, visitors                   {_against(one, base)}")
+        await publish(running.kafka, visitors(EVENTS, customers, "third"))
+        two = await reach(running, "segment", TOPICS, EVENTS, workers=2)
+        say(f"segment, visitors, two workers      {_against(two, base)}")
+        await publish(running.kafka, visitors(EVENTS, customers, "fourth"))
+        await _build_beside(say, running, one.rate)
         await _add_untouched(running)
-        await publish(running.kafka, events(EVENTS, customers, "second"))
-        second = await rate(running, "segment", TOPICS, EVENTS)
+        await publish(running.kafka, visitors(EVENTS, customers, "fifth"))
+        more = await reach(running, "segment", TOPICS, EVENTS)
         much = f"{AUDIENCES + UNTOUCHED} audiences, of which the events touch {AUDIENCES}"
-        say(f"segment, {much}: {second:,.0f} events/s")
-        await publish(running.kafka, events(EVENTS, customers, "third"))
-        await _build_beside(say, running, second)
-        trades = sum(event.topic == "shop.trades" for event in published)
-        reached = await rate(running, "loyalty", ["shop.trades"], trades, warm=trades // 5)
-        say(f"loyalty, trades            {reached:>8,.0f} events/s   ratio {reached / base:.2f}")
+        say(f"segment, visitors, {much}: {more.rate:,.0f} events/s ({more.rate / one.rate:.2f})")
+
+
+def _against(reached: Reached, base: float) -> str:
+    return f"{reached.rate:>8,.0f} events/s   ratio {reached.rate / base:.2f}   {reached.memory} MiB a worker at most"
+
+
+async def _moves(running: Servers) -> int:
+    connection = await asyncpg.connect(database_url(running.postgres, "huitou_segment"))
+    try:
+        return int(await connection.fetchval("SELECT coalesce(sum(moves), 0) FROM headcount"))
+    finally:
+        await connection.close()
 
 
 async def _build_beside(say: Say, running: Servers, alone: float) -> None:
@@ -126,9 +133,13 @@ async def _build_beside(say: Say, running: Servers, alone: float) -> None:
             if done - start >= WARM:
                 break
         first, began = done, time.perf_counter()
-        seconds = await make_audiences(segment, 1, after=AUDIENCES)
+        seconds = await make_audiences(segment, 1, after=AUDIENCES + UNTOUCHED)
         done = await anext(watched)
         beside = (done - first) / (time.perf_counter() - began)
+        # What is left is taken before the next part.
+        async for done in watched:
+            if done - start >= EVENTS:
+                break
     say(
         f"a new audience meanwhile: live after {seconds:.0f} s, {beside:,.0f} events/s beside it ({beside / alone:.2f})"
     )

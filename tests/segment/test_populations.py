@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from huitou_chassis import Tx
-from segment_svc import histories, populations, rules, tallies
+from segment_svc import censuses, histories, populations, rules, tallies
 from segment_svc.evaluate import evaluate
 from segment_svc.facts import Entry
 from segment_svc.nodes import Repurchase
@@ -49,6 +49,23 @@ async def test_three_evaluators_say_the_same(segment: Stage, seed: int) -> None:
             assert (asked.until > at).all()
             late = asked.until > columns.until
             assert not late.any(), f"{rule} at {at} is promised until {asked.until}, but turns at {columns.until}"
+
+
+@pytest.mark.parametrize("seed", range(20 * times()))
+async def test_a_census_says_of_many_rules_what_sql_says(segment: Stage, seed: int) -> None:
+    rng = random.Random(f"census {seed}")
+    zone = ZoneInfo(rng.choice(ZONES))
+    lookup = {"repurchase": Repurchase(chance.cycles(rng))}
+    asked = {str(number): rules.expand(rules.parse(chance.rule(rng)), lookup) for number in range(RULES)}
+    async with segment.db.transaction() as tx:
+        await keep(tx, [chance.customer(rng, zone) for _ in range(CUSTOMERS)], counted=rng.random() < 0.8)
+        by_sql = await populations.held(tx, make.SHOP, zone, asked, NOW, foresee=True)
+        census = await censuses.taken(tx, make.SHOP, zone, asked, NOW)
+    assert census.who.tolist() == by_sql.who.tolist()
+    assert {name: found.tolist() for name, found in census.holding.items()} == {
+        name: found.tolist() for name, found in by_sql.holding.items()
+    }
+    assert (by_sql.until <= census.until).all()
 
 
 async def keep(tx: Tx, crowd: Sequence[Customer], *, counted: bool) -> None:

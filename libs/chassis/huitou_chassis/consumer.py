@@ -34,6 +34,10 @@ JOIN_SECONDS = 30
 COMMIT_SECONDS = 10
 STOP_SECONDS = 5
 FETCH_BYTES = 4 * 1024 * 1024
+BATCH_SECONDS = 1.5
+"""What is read next is as much as the last batch's pace takes for so long: large batches cost least, and short
+transactions hold nobody up."""
+LEAST, FIRST = 200, 2000
 
 log = structlog.get_logger()
 
@@ -46,6 +50,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
         self._taking = asyncio.Lock()
         self._epochs: Epochs | None = None
         self._precedence = Precedence(ctx.service.after)
+        self._most = min(FIRST, ctx.settings.batch)
         self.ready = asyncio.Event()
         self.progress = Progress()
 
@@ -98,7 +103,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
         joined = time.monotonic()
         while not stop.is_set():
             try:
-                fetched: Fetched = await consumer.getmany(timeout_ms=POLL_MS, max_records=self._ctx.settings.batch)
+                fetched: Fetched = await consumer.getmany(timeout_ms=POLL_MS, max_records=self._most)
                 if fetched or self._precedence:
                     async with self._taking:
                         if fetched := await self._precedence.sift(consumer, fetched):
@@ -143,9 +148,17 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
         async with asyncio.TaskGroup() as group:
             for number, records in lanes.items():
                 group.create_task(process(self._ctx, records, mine[number]))
-        telemetry.BATCH_SECONDS.observe(time.perf_counter() - began)
+        took = time.perf_counter() - began
+        telemetry.BATCH_SECONDS.observe(took)
+        self._most = self._next_size(sum(map(len, lanes.values())), took)
         await self._commit(consumer, fetched)
         self.progress.taken(fetched)
+
+    def _next_size(self, records: int, seconds: float) -> int:
+        """How many records the next batch may have; a small one says little of the pace."""
+        if records < self._most and seconds < BATCH_SECONDS:
+            return self._most
+        return min(self._ctx.settings.batch, max(LEAST, int(records / seconds * BATCH_SECONDS)))
 
     async def _commit(self, consumer: AIOKafkaConsumer, fetched: Fetched) -> None:
         self._ctx.failpoints.reach("before-offsets")

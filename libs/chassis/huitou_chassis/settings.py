@@ -42,7 +42,7 @@ class Settings(BaseSettings):
     otlp: str = ""
     dev_clock: Path | None = None
     failpoints: Path | None = None
-    batch: int = 4000
+    batch: int = 10_000
     grace_seconds: float = 8
     stall_seconds: float = 120
     pool: int = 10

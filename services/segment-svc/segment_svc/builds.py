@@ -1,6 +1,6 @@
 """audiences whose members are to be found or let go -> customers in chunks -> audience.entered (initial), audience.left
 
-Whom a rule holds for is found by SQL for the whole shop, then the customers are put into the audience chunk by chunk.
+Whom a rule holds for is found for the whole shop at once, then the customers are put into the audience chunk by chunk.
 Events meanwhile look at an audience that is being built as at any other, so what a chunk does stays right behind it.
 """
 
@@ -13,7 +13,7 @@ from segment_svc.walks import Walk
 
 MOST = 2000
 MOST_MOVES = 20_000
-MOST_TOGETHER = 16
+MOST_TOGETHER = 100
 MOST_AT_ONCE = 20_000
 """So many customers move in the transaction of a new rule; are there more, they do as in a new audience, in parts."""
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from huitou_chassis import Context
 from huitou_chassis.db import Database
-from segment_svc import populations, roster
+from segment_svc import censuses, populations, roster
 from segment_svc.nodes import Rule
 from segment_svc.people import NEVER, Bools, Ints
 from segment_svc.populations import Population
@@ -102,7 +102,7 @@ async def find(ctx: Context, shop: str, audiences: Sequence[str]) -> None:
         await tx.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         there = (await roster.read(tx, [shop]))[shop]
         rules = {audience: there.rules[audience] for audience in audiences if audience in there.rules}
-        found = await populations.held(tx, shop, there.timezone, rules, tx.us, foresee=True)
+        found = await censuses.held(tx, shop, there.timezone, rules, tx.us)
         versions = await populations.versions(tx, shop, found.who)
     made = time.monotonic()
     of(ctx.db).keep(shop, {name: Finding(rule, there, tx.us, made, versions, found) for name, rule in rules.items()})

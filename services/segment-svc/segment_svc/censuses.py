@@ -1,0 +1,55 @@
+"""A whole shop held against many rules at one moment: everybody is read once, and looked at by all of them together.
+
+SQL reads the shop once for each different condition, which is less for a few; `populations` does that.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from huitou_chassis import Tx
+from segment_svc import customers, histories, populations
+from segment_svc.evaluate import evaluate
+from segment_svc.nodes import Rule
+from segment_svc.people import Bools, Ints, People
+from segment_svc.populations import Population
+
+MANY = 40
+"""From so many different conditions on, reading everybody costs less: a condition takes SQL 1 to 3 s for a million
+customers with ten events each, and the census 60 to 100 s for any number of them."""
+CHUNK = 2_000
+
+
+async def held(tx: Tx, shop: str, zone: ZoneInfo, rules: Mapping[str, Rule], at: int) -> Population:
+    """The shop's customers at the moment, held against expanded rules, and up to when nothing changes.
+
+    Different statements see one state only in a transaction that repeats its reads.
+    """
+    if len(populations.conditions(rules.values())) < MANY:
+        return await populations.held(tx, shop, zone, rules, at, foresee=True)
+    return await taken(tx, shop, zone, rules, at)
+
+
+async def taken(tx: Tx, shop: str, zone: ZoneInfo, rules: Mapping[str, Rule], at: int) -> Population:
+    """The same, by looking at everybody."""
+    who: list[int] = []
+    until: list[Ints] = []
+    holding: dict[str, list[Bools]] = defaultdict(list)
+    reached = ""
+    while shown := await customers.after(tx, shop, reached, CHUNK):
+        reached = shown[-1].id
+        there = [one for one in shown if one.exists(at)]
+        if not there:
+            continue
+        people = People.of(await histories.people(tx, [one.key for one in there]), zone)
+        outcomes = evaluate(rules, people, np.full(len(there), at))
+        for name, (value, _) in outcomes.items():
+            holding[name].append(value)
+        until.append(np.minimum.reduce([moment for _, moment in outcomes.values()]))
+        who += [one.who for one in there]
+    numbers = np.array(who, np.int64)
+    order = np.argsort(numbers)
+    found = {name: np.concatenate([np.empty(0, np.bool_), *holding[name]])[order] for name in rules}
+    return Population(numbers[order], found, np.concatenate([np.empty(0, np.int64), *until])[order])
