@@ -1,18 +1,19 @@
 """From publishing an event to its customer's membership, among 100 audiences and 1,000 events/s."""
 
 import asyncio
-import random
 import time
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 import asyncpg
+import httpx2
 from aiokafka import AIOKafkaProducer
 
 from bench.population import SOURCE, populate
-from bench.servers import SHOP, Say, migrated, servers, service
+from bench.servers import SHOP, Say, Servers, migrated, servers, service
 from bench.shop import make_audiences
-from bench.traffic import happening
+from bench.traffic import strangers, visitors
 from huitou_chassis.db import database_url
 from huitou_events import HEADERS, CartAdded, Event
 
@@ -20,8 +21,8 @@ RATE = 1000
 SECONDS = 30
 WATCHED = 20
 AUDIENCES = 100
-RULE = {"event": "cart.added", "item": ["watched"], "within": "30d"}
-GIVEN_UP = 30.0
+GIVEN_UP = 60.0
+Mix: TypeAlias = Callable[[int, str], Iterator[Event[Any]]]
 
 
 async def main(say: Say, customers: int) -> None:
@@ -29,27 +30,33 @@ async def main(say: Say, customers: int) -> None:
         await migrated("segment", running)
         await populate(running.postgres, customers)
         async with service(running, "segment") as segment:
-            await make_audiences(segment, AUDIENCES - 1)
-            audience = (await segment.post("/audiences", json={"name": "watched", "rule": RULE})).json()["id"]
-            while (await segment.get(f"/audiences/{audience}")).json()["state"] != "live":
-                await asyncio.sleep(0.1)
-            producer = AIOKafkaProducer(bootstrap_servers=running.kafka)
-            await producer.start()
-            watch = Watch(audience)
-            try:
-                async with asyncio.TaskGroup() as group:
-                    watching = group.create_task(watch.look(running.postgres))
-                    await _stream(producer, watch, customers)
-                    await watch.all_seen()
-                    watching.cancel()
-            finally:
-                await producer.stop()
-    seconds = sorted(watch.took)
-    p50, p99 = (seconds[int(len(seconds) * share)] * 1000 for share in (0.5, 0.99))
-    say(
-        f"{customers:,} customers, {AUDIENCES} audiences, {RATE:,} events/s: "
-        f"visible after p50 {p50:.0f} ms, p99 {p99:.0f} ms ({len(seconds)} watched)"
-    )
+            await make_audiences(segment, AUDIENCES - 2)
+            say(f"{customers:,} customers, {AUDIENCES} audiences, {RATE:,} events/s for {SECONDS} s:")
+            for mix in (visitors, strangers):
+                seconds = await _measured(running, segment, customers, mix)
+                p50, p99 = (seconds[int(len(seconds) * share)] * 1000 for share in (0.5, 0.99))
+                say(f"{mix.__name__}: visible after p50 {p50:.0f} ms, p99 {p99:.0f} ms ({len(seconds)} watched)")
+
+
+async def _measured(running: Servers, segment: httpx2.AsyncClient, customers: int, mix: Mix) -> list[float]:
+    """How long each customer who was watched for took to be a member, in seconds, the shortest first."""
+    item = f"watched among {mix.__name__}"
+    rule = {"event": "cart.added", "item": [item], "within": "30d"}
+    audience = (await segment.post("/audiences", json={"name": item, "rule": rule})).json()["id"]
+    while (await segment.get(f"/audiences/{audience}")).json()["state"] != "live":
+        await asyncio.sleep(0.1)
+    producer = AIOKafkaProducer(bootstrap_servers=running.kafka)
+    await producer.start()
+    watch = Watch(audience)
+    try:
+        async with asyncio.TaskGroup() as group:
+            watching = group.create_task(watch.look(running.postgres))
+            await _stream(producer, watch, customers, item, mix(customers, mix.__name__))
+            await watch.all_seen()
+            watching.cancel()
+    finally:
+        await producer.stop()
+    return sorted(watch.took)
 
 
 class Watch:
@@ -88,17 +95,17 @@ class Watch:
             await asyncio.sleep(0.05)
 
 
-async def _stream(producer: AIOKafkaProducer, watch: Watch, customers: int) -> None:
+async def _stream(
+    producer: AIOKafkaProducer, watch: Watch, customers: int, item: str, others: Iterator[Event[Any]]
+) -> None:
     """So many events a second of the shop's customers; a few of them are watched for."""
-    chance, began = random.Random("latency"), time.perf_counter()
+    began = time.perf_counter()
     for number in range(RATE * SECONDS):
         await asyncio.sleep(max(0.0, began + number / RATE - time.perf_counter()))
-        customer, now = f"c{number * 7919 % customers}", datetime.now(UTC)
-        event: Event[Any]
+        event = next(others)
         if number % (RATE // WATCHED) == 0:
-            fact = CartAdded(customer_id=customer, item_id="watched")
-            event = Event.of(fact, shop=SHOP, source=SOURCE, time=now, id=f"watched{number}")
+            customer = f"c{number * 7919 % customers}"
+            fact = CartAdded(customer_id=customer, item_id=item)
+            event = Event.of(fact, shop=SHOP, source=SOURCE, time=datetime.now(UTC), id=f"{item}{number}")
             watch.expect(customer)
-        else:
-            event = happening(chance, customer, now, f"stream{number}")
         await producer.send(event.topic, key=event.key, value=event.encode(), headers=HEADERS)

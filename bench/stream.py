@@ -5,6 +5,7 @@ import re
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -86,7 +87,7 @@ async def main(say: Say, customers: int) -> None:
         async with service(running, "segment") as segment:
             seconds = await make_audiences(segment, AUDIENCES)
         say(f"{AUDIENCES} audiences of three conditions built in {seconds:.0f} s")
-        first = strangers(EVENTS, customers, "first")
+        first = list(islice(strangers(customers, "first"), EVENTS))
         trades = sum(event.topic == "shop.trades" for event in first)
         await publish(running.kafka, first)
         base = await floor(running, EVENTS)
@@ -97,16 +98,16 @@ async def main(say: Say, customers: int) -> None:
         say(f"segment, strangers                  {_against(alone, base)}, {moved:.1f} comings and goings an event")
         loyal = await reach(running, "loyalty", ["shop.trades"], trades, warm=trades // 5)
         say(f"loyalty, trades                     {_against(loyal, base)}")
-        await publish(running.kafka, visitors(EVENTS, customers, "second"))
+        await publish(running.kafka, list(islice(visitors(customers, "second"), EVENTS)))
         one = await reach(running, "segment", TOPICS, EVENTS)
         say(f"segment, visitors                   {_against(one, base)}")
-        await publish(running.kafka, visitors(EVENTS, customers, "third"))
+        await publish(running.kafka, list(islice(visitors(customers, "third"), EVENTS)))
         two = await reach(running, "segment", TOPICS, EVENTS, workers=2)
         say(f"segment, visitors, two workers      {_against(two, base)}")
-        await publish(running.kafka, visitors(EVENTS, customers, "fourth"))
+        await publish(running.kafka, list(islice(visitors(customers, "fourth"), EVENTS)))
         await _build_beside(say, running, one.rate)
         await _add_untouched(running)
-        await publish(running.kafka, visitors(EVENTS, customers, "fifth"))
+        await publish(running.kafka, list(islice(visitors(customers, "fifth"), EVENTS)))
         more = await reach(running, "segment", TOPICS, EVENTS)
         much = f"{AUDIENCES + UNTOUCHED} audiences, of which the events touch {AUDIENCES}"
         say(f"segment, visitors, {much}: {more.rate:,.0f} events/s ({more.rate / one.rate:.2f})")

@@ -3,7 +3,7 @@
 import random
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from itertools import islice
+from itertools import count
 from typing import Any, TypeAlias
 
 from aiokafka import AIOKafkaProducer
@@ -21,32 +21,28 @@ VISIT_WEIGHTS = (85, 8, 3, 2, 2)
 Weights: TypeAlias = Sequence[int]
 
 
-def strangers(number: int, customers: int, name: str) -> list[Event[Any]]:
+def strangers(customers: int, name: str) -> Iterator[Event[Any]]:
     """Each event is another customer's, who was away for months: half of it pages, a quarter trades.
 
     The hardest there is: nearly each event is a customer's return, and moves them in three or four audiences.
     """
-    chance, now = random.Random(name), datetime.now(UTC)
-    return [happening(chance, f"c{chance.randrange(customers)}", now, f"{name}{place}") for place in range(number)]
+    chance = random.Random(name)
+    for place in count():
+        yield happening(chance, f"c{chance.randrange(customers)}", datetime.now(UTC), f"{name}{place}")
 
 
-def visitors(number: int, customers: int, name: str) -> list[Event[Any]]:
+def visitors(customers: int, name: str) -> Iterator[Event[Any]]:
     """As in a shop: 500 customers are there at a time, each visit is of 4 to 12 events, one in 25 is a trade's."""
-    return list(islice(_visited(customers, name), number))
-
-
-def _visited(customers: int, name: str) -> Iterator[Event[Any]]:
-    chance, now = random.Random(name), datetime.now(UTC)
+    chance = random.Random(name)
     there: dict[int, tuple[str, int]] = {}
-    place = 0
-    while True:
+    for place in count():
         seat = chance.randrange(AT_ONCE)
         customer, left = there.get(seat, ("", 0))
         if not left:
             customer, left = f"c{chance.randrange(customers)}", chance.randint(4, LONGEST_VISIT)
         there[seat] = (customer, left - 1)
-        yield happening(chance, customer, now, f"{name}{place}", visit=f"{name}{customer}", weights=VISIT_WEIGHTS)
-        place += 1
+        visit, now = f"{name}{customer}", datetime.now(UTC)
+        yield happening(chance, customer, now, f"{name}{place}", visit=visit, weights=VISIT_WEIGHTS)
 
 
 def happening(

@@ -61,6 +61,8 @@ async def _work(service: Service, settings: Settings, stop: asyncio.Event) -> No
     async with _opened(service, settings, stop) as ctx:
         consumer, leadership = Consumer(ctx), jobs.Leadership(ctx)
         relay = Relay(leadership.leads)
+        always = asyncio.Event()
+        always.set()
         parts = [
             consumer.run(stop),
             consumer.progress.watch(stop, settings.stall_seconds),
@@ -68,7 +70,7 @@ async def _work(service: Service, settings: Settings, stop: asyncio.Event) -> No
             jobs.run(ctx, Job("relay", relay.run, every=RELAY_SECONDS), leadership.leads, stop, wake=leadership.said),
             jobs.run(ctx, Job("dead-letters", letters.measure, every=MEASURE_SECONDS), leadership.leads, stop),
             jobs.run(ctx, Job("dead-letters-done", letters.tidy, every=TIDY_SECONDS), leadership.leads, stop),
-            *(jobs.run(ctx, job, leadership.leads, stop) for job in service.jobs),
+            *(jobs.run(ctx, job, always if job.by_all else leadership.leads, stop) for job in service.jobs),
         ]
         if settings.health_port:
             parts.append(_serve(http.health_application(ctx, consumer), settings, settings.health_port, stop))

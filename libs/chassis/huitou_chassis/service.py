@@ -25,7 +25,7 @@ CALL_SECONDS = 5
 
 @dataclass(frozen=True)
 class Job:
-    """Work that one worker at a time does again and again.
+    """Work that one worker at a time does again and again, or all of them do who find some.
 
     `run` answers True when there is more to do at once; else it is called again after `every` real seconds.
     """
@@ -33,6 +33,7 @@ class Job:
     name: str
     run: Callable[["Context"], Awaitable[bool]]
     every: float
+    by_all: bool = False
 
 
 @dataclass(frozen=True)

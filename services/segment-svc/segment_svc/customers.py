@@ -87,21 +87,21 @@ async def _lock(tx: Tx, keys: Sequence[Key]) -> dict[Key, Customer]:
     return {(row[0], row[1]): Customer(*row) for row in rows}
 
 
-async def claim(tx: Tx, keys: Sequence[Key], now: int) -> list[Customer]:
-    """Those of the customers that are due by now and that nobody else has locked."""
+async def claim(tx: Tx, shops: Sequence[str], now: int, limit: int) -> list[Customer]:
+    """The first of the shops' customers that are due by now and that nobody else has locked, in the order of keys."""
     rows = await tx.fetch(
         """
-        SELECT c.shop_id, c.customer_id, c.version, c.born_us, c.evaluated_us, c.due_us, c.erased_us, c.who
-        FROM unnest($1::text[], $2::text[]) AS k (shop_id, customer_id)
-        JOIN customer AS c USING (shop_id, customer_id)
-        WHERE c.due_us <= $3
-        ORDER BY c.shop_id, c.customer_id
-        FOR UPDATE OF c SKIP LOCKED
+        SELECT shop_id, customer_id, version, born_us, evaluated_us, due_us, erased_us, who FROM customer
+        WHERE due_us <= $2 AND shop_id = ANY($1::text[])
+        ORDER BY due_us
+        LIMIT $3
+        FOR UPDATE SKIP LOCKED
         """,
-        *columns(keys),
+        shops,
         now,
+        limit,
     )
-    return [Customer(*row) for row in rows]
+    return sorted((Customer(*row) for row in rows), key=lambda customer: customer.key)
 
 
 async def after(tx: Tx, shop: str, reached: str, limit: int) -> list[Customer]:

@@ -130,6 +130,7 @@ service = Service(
     emits=[AudienceEntered, AudienceLeft],
     jobs=[
         Job("due", due.settle, every=0.2),
+        Job("due-help", due.help_out, every=1, by_all=True),
         Job("builds", builds.advance, every=0.2),
         Job("tags", tag_jobs.advance, every=0.5),
         Job("tallies", tallies.count, every=0.5),

@@ -12,7 +12,7 @@ from segment_svc import cycles, roster, snapshots
 from segment_svc.repurchase import Cycle, Demands, Override
 
 MOST_ITEMS = 1000
-Days = Annotated[int, Field(ge=0, le=3650)]
+Days = Annotated[int, Field(ge=0, le=3650, strict=True)]
 
 router = Router(tags=["snapshots"])
 
@@ -29,7 +29,7 @@ class DemandsModel(Model):
     """A repurchase rate of at least `high` is high; an item with less than `min_buyers` goes by its category."""
 
     high: Annotated[float, Field(strict=True, ge=0, le=1)] = Demands.high
-    min_buyers: Annotated[int, Field(ge=1, le=1_000_000)] = Demands.min_buyers
+    min_buyers: Annotated[int, Field(ge=1, le=1_000_000, strict=True)] = Demands.min_buyers
     items: Annotated[dict[Id, OwnModel], Field(max_length=MOST_ITEMS, default_factory=dict)]
 
 

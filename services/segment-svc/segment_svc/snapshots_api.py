@@ -74,8 +74,8 @@ class RfmSettings(Model):
 class LevelModel(Model):
     """A level is reached with at least so many trades and at least this amount (minor unit)."""
 
-    trades: Annotated[int, Field(ge=0, le=LARGEST)]
-    amount: Annotated[int, Field(ge=0, le=LARGEST)]
+    trades: Annotated[int, Field(ge=0, le=LARGEST, strict=True)]
+    amount: Annotated[int, Field(ge=0, le=LARGEST, strict=True)]
 
 
 class LevelsModel(Model):
