@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from segment_svc.birthdays import midnights, near, turning
+from segment_svc.birthdays import near, turning
+from segment_svc.calendar import midnights
 from segment_svc.columns import spread
 from segment_svc.conditions import FLAGS
 from segment_svc.nodes import Birthday, Bounds, Is, Known, OneOf, Test

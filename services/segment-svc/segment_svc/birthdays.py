@@ -30,11 +30,6 @@ def turning(born: Ints, years: Ints | int) -> Ints:
     return ordinals
 
 
-def midnights(days: Ints, zone: ZoneInfo) -> Ints:
-    """When these days (proleptic ordinals) begin in the zone; NEVER after the calendar's end."""
-    return np.array([midnight(day, zone) for day in days.tolist()], np.int64)
-
-
 @lru_cache(maxsize=65_536)
 def near(born: int, rule: Birthday, zone: ZoneInfo, year: int) -> tuple[tuple[int, int], ...]:
     """From when to when a birthday of someone born on a day (as `people` codes it) is near or today, around a year.
