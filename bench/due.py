@@ -79,7 +79,7 @@ async def _changes(running: Servers, audience: str) -> list[float]:
         await connection.copy_records_to_table(
             "history",
             records=[
-                (SHOP, f"soon{n}", end - day, SOURCE, f"soon{n}", "cart.added", None, None, 0, lines, None, None)
+                (SHOP, f"soon{n}", end - day, SOURCE, f"soon{n}", "cart.added", None, None, 0, lines, None, None, None)
                 for n, end in enumerate(ends)
             ],
             columns=histories.COLUMNS,

@@ -76,7 +76,8 @@ def past(number: int, now: int) -> Iterator[tuple[Any, ...]]:
         item = int(ITEMS * chance.random() ** 2)
         trade, amount = (f"t{number}-{place}", chance.randint(1000, 60_000)) if kind.startswith("trade") else (None, 0)
         line = [f"i{item}", f"k{item % CATEGORIES}", 1, amount]
-        yield _row(number, at, place, kind, trade=trade, amount=amount, lines=json.dumps([line]))
+        viewed = (20 + item % 100, f"v{number}-{place}") if kind == "page.viewed" else (None, None)
+        yield _row(number, at, place, kind, trade=trade, amount=amount, lines=json.dumps([line]), viewed=viewed)
 
 
 KINDS = ("page.viewed", "cart.added", "favourite.added", "trade.paid", "trade.completed")
@@ -93,5 +94,7 @@ def _row(
     amount: int = 0,
     lines: str | None = None,
     changes: str | None = None,
+    viewed: tuple[int | None, str | None] = (None, None),
 ) -> tuple[Any, ...]:
-    return (SHOP, f"c{number}", at, SOURCE, f"past{number}-{place}", kind, trade, None, amount, lines, changes, None)
+    id = f"past{number}-{place}"
+    return (SHOP, f"c{number}", at, SOURCE, id, kind, trade, None, amount, lines, changes, *viewed)

@@ -28,6 +28,8 @@ from tests.naive.tiers import START
 
 Rule: TypeAlias = dict[str, Any]
 
+OF_VIEWS = ("dwell_seconds", "visits")
+MEASURES = ("count", "amount", "quantity", "items", "days", *OF_VIEWS)
 UNITS = {"m": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000}
 
 
@@ -153,8 +155,7 @@ def happened(rule: Rule, customer: Customer, t: int) -> bool:
     occurred = [fact for fact in occurrences(several(rule["event"]), customer.facts) if fact.time <= t]
     in_time = [fact for fact in occurred if in_window(rule, fact.time, t)]
     parts = [counted(rule, fact, customer, t) for fact in in_time]
-    measures = [name for name in ("count", "amount", "quantity", "items", "days") if name in rule]
-    name = measures[0] if measures else "count"
+    name = next((name for name in MEASURES if name in rule), "count")
     return within(rule.get(name, {"at_least": 1}), measure(name, [part for part in parts if part], customer.zone))
 
 
@@ -205,15 +206,16 @@ def matches(rule: Rule, line: Line) -> bool:
 
 def measure(name: str, parts: Sequence[Counted], zone: ZoneInfo) -> int:
     lines = [line for part in parts for line in part.lines]
-    if name == "count":
-        return len(parts)
-    if name == "amount":
-        return sum(part.amount for part in parts)
-    if name == "quantity":
-        return sum(line.quantity for line in lines)
-    if name == "items":
-        return len({line.item for line in lines if line.item is not None})
-    return len({moment(part.fact.time).astimezone(zone).date() for part in parts})
+    measures = {
+        "count": len(parts),
+        "amount": sum(part.amount for part in parts),
+        "quantity": sum(line.quantity for line in lines),
+        "items": len({line.item for line in lines} - {None}),
+        "days": len({moment(part.fact.time).astimezone(zone).date() for part in parts}),
+        "dwell_seconds": sum(part.fact.dwell for part in parts),
+        "visits": len({part.fact.visit for part in parts} - {None}),
+    }
+    return measures[name]
 
 
 def refunds(trade: Fact, facts: Iterable[Fact], t: int) -> list[Fact]:

@@ -1,7 +1,7 @@
 """What stands of one customer's events, whatever the order and number of their arrivals."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -46,6 +46,8 @@ class Fact:
     lines: tuple[Line, ...]
     trade: str | None = None
     refund: str | None = None
+    dwell: int = 0
+    visit: str | None = None
 
     @property
     def place(self) -> Place:
@@ -86,7 +88,8 @@ def fact_of(event: Event[Any]) -> Fact | None:
         return made(event, data.amount, lines_of(data.items), trade=data.trade_id, refund=data.refund_id)
     if isinstance(data, Behaviour):
         line = Line(data.item_id, data.category_id, data.quantity, data.amount)
-        return made(event, line.amount, (line,))
+        told = made(event, line.amount, (line,))
+        return replace(told, dwell=data.dwell_seconds or 0, visit=data.visit_id)
     return None
 
 

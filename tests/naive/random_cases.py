@@ -117,6 +117,8 @@ def behaviour(customer: str) -> st.SearchStrategy[Fact]:
             category_id=st.sampled_from([*CATEGORIES, None]),
             quantity=st.integers(0, 2),
             amount=st.sampled_from([0, 50]),
+            visit_id=st.sampled_from(["v1", "v2", None]),
+            dwell_seconds=st.sampled_from([0, 1, 50, None]),
         )
     )
 

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from hypothesis import strategies as st
 
-from tests.naive.audiences import Rule, duration
+from tests.naive.audiences import MEASURES, OF_VIEWS, Rule, duration
 from tests.naive.birthdays import CALENDARS
 from tests.naive.random_cases import (
     ANCHORS,
@@ -92,7 +92,10 @@ def happenings(draw: st.DrawFn) -> Rule:
     )
     rule: Rule = {"event": types[0] if len(types) == 1 and draw(st.booleans()) else types}
     if draw(st.integers(0, 3)):
-        rule[draw(st.sampled_from(["count", "amount", "quantity", "items", "days"]))] = draw(limits())
+        measure = draw(st.sampled_from(MEASURES))
+        rule[measure] = draw(limits())
+        if measure in OF_VIEWS:
+            rule["event"] = "page.viewed"
     rule |= draw(windows())
     if draw(st.integers(0, 3)) == 0:
         rule["item"] = draw(some(ITEMS))

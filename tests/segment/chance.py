@@ -6,12 +6,15 @@ from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
 from huitou_events import micros
-from segment_svc.nodes import BEHAVIOURS, REFUND, TRADES, Cycles
+from segment_svc.nodes import BEHAVIOURS, OF_VIEWS, REFUND, TRADES, VIEW, Cycles
 from segment_svc.people import Change, Line, Occurrence
 from tests.naive.birthdays import CALENDARS
 from tests.segment.interpreter import Customer
 
 Node: TypeAlias = dict[str, object]
+CARTS = ["cart.added", "cart.added", "favourite.added"]
+VIEWS = [VIEW] * 4
+MEASURES = ["count", "amount", "quantity", "items", "days"]
 DAY = 86_400_000_000
 NOW = micros(datetime(2026, 3, 10, 12, tzinfo=UTC))
 EARLY, MIDDLE, LATE = "2026-02-10T12:00:00Z", "2026-02-20T12:00:00Z", "2026-03-01T12:00:00Z"
@@ -37,11 +40,12 @@ def when(rng: random.Random) -> int:
 
 
 def occurrence(rng: random.Random, number: int) -> Occurrence:
-    kind = rng.choice([*TRADES, *TRADES, REFUND, REFUND, "cart.added", "cart.added", "favourite.added", "page.viewed"])
+    kind = rng.choice([*TRADES, *TRADES, REFUND, REFUND, *CARTS, *VIEWS])
     at, source, id = when(rng), rng.choice(["a", "b"]), f"e{number}"
     if kind in BEHAVIOURS:
         one = line(rng) if rng.random() < 0.8 else Line(None)
-        return Occurrence(at, kind, source, id, one.amount, lines=(one,))
+        dwell, visit = rng.choice([0, 0, 30, 60, 95]), rng.choice(["v1", "v2", "v3", None])
+        return Occurrence(at, kind, source, id, one.amount, lines=(one,), dwell=dwell, visit=visit)
     trade = f"t{rng.randint(1, 5)}"
     lines = tuple(line(rng) for _ in range(rng.choice([0, 1, 2, 3])))
     if kind == REFUND:
@@ -104,12 +108,11 @@ def scores(rng: random.Random) -> Node:
 
 
 def event(rng: random.Random) -> Node:
-    found: Node = {
-        "event": rng.sample([*TRADES, REFUND, "cart.added", "cart.added", "favourite.added"], rng.randint(1, 3))
-    }
+    viewed = rng.random() < 0.3
+    found: Node = {"event": [VIEW] if viewed else rng.sample([*TRADES, REFUND, *CARTS], rng.randint(1, 3))}
     if rng.random() < 0.8:
-        measure = rng.choice(["count", "amount", "quantity", "items", "days"])
-        most = 200 if measure == "amount" else 4
+        measure = rng.choice([*MEASURES, *OF_VIEWS * 3] if viewed else MEASURES)
+        most = 200 if measure in ("amount", "dwell_seconds") else 4
         low = rng.randint(0, most)
         ends: list[Node] = [{"at_least": low}, {"at_most": low}, {"at_least": low, "at_most": low + most // 4}]
         found[measure] = rng.choice(ends)

@@ -190,6 +190,10 @@ def measure(rule: Occurred, customer: Customer, t: int) -> int:
             return len({local(one.at, customer.zone).date() for one, _ in kept})
         case "quantity":
             return sum(one.lines[place].quantity for one, left in kept for place in left)
+        case "dwell_seconds":
+            return sum(one.dwell for one, _ in kept)
+        case "visits":
+            return len({one.visit for one, _ in kept} - {None})
         case "items":
             return len({one.lines[place].item for one, left in kept for place in left} - {None})
         case _:

@@ -24,7 +24,7 @@ from tests import make
 
 FOLDER = Path(__file__).parent / "scenarios"
 ZONE = re.compile(r"The shop is in `(.+)`\.")
-FIELDS = {"item": "item_id", "category": "category_id", "trade": "trade_id", "refund": "refund_id"}
+FIELDS = {"item": "item_id", "category": "category_id", "trade": "trade_id", "refund": "refund_id", "visit": "visit_id"}
 TRADES = ("trade.created", "trade.paid", "trade.completed", "trade.closed", "trade.refunded")
 
 

@@ -45,6 +45,22 @@ def test_a_condition_on_events_tells_what_it_measured_and_until_when_it_holds() 
     }
 
 
+def test_dwell_and_visits_tell_how_much_was_seen_and_until_when() -> None:
+    seen = [(6, "v1", 200), (2, "v1", 60), (1, "v2", 0), (1, None, 50)]
+    views = [
+        Occurrence(NOW - days * DAY, "page.viewed", "app", f"e{place}", lines=(Line(None),), dwell=dwell, visit=visit)
+        for place, (days, visit, dwell) in enumerate(seen)
+    ]
+    person = Person(History.of(views), changes([]))
+    for measure, least, found, until in (
+        ("dwell_seconds", 300, 310, "2026-03-11T12:00:00Z"),
+        ("visits", 2, 2, "2026-03-15T12:00:00Z"),
+    ):
+        rule = {"event": "page.viewed", measure: {"at_least": least}, "within": "7d"}
+        told = why(rules.parse(rule), person, SHANGHAI, NOW)
+        assert told == {**rule, "event": ["page.viewed"], "value": True, "measured": found, "until": until}
+
+
 def test_every_node_of_a_tree_is_explained() -> None:
     tree = node({"all": [{"any": [{"tag": "七夕活动招募会员"}, {"tag": "b"}]}, {"not": {"tier": ["vip"]}}]})
     assert tree == {

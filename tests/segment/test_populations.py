@@ -93,7 +93,11 @@ async def keep(tx: Tx, crowd: Sequence[Customer], *, counted: bool) -> None:
 
 def entries(name: str, customer: Customer) -> list[Entry]:
     found = [
-        Entry(make.SHOP, name, one.at, one.source, one.id, one.kind, one.trade, one.refund, one.amount, one.lines)
+        Entry(
+            *(make.SHOP, name, one.at, one.source, one.id, one.kind, one.trade, one.refund, one.amount, one.lines),
+            dwell=one.dwell,
+            visit=one.visit,
+        )
         for one in customer.occurrences
     ]
     found += [

@@ -80,6 +80,11 @@ def test_a_moment_is_read_with_its_offset() -> None:
         ({"event": "member.joined"}, "rule.event"),
         ({"event": "trade.paid", "count": {"at_least": 1}, "amount": {"at_least": 1}}, "rule.amount"),
         ({"event": "trade.paid", "count": 1}, "rule.count"),
+        ({"event": "cart.added", "visits": {"at_least": 1}}, "rule.visits"),
+        ({"event": ["page.viewed", "cart.added"], "dwell_seconds": {"at_least": 1}}, "rule.dwell_seconds"),
+        ({"event": "page.lost", "visits": {"at_least": 1}}, "rule.event"),
+        ({"event": "page.viewed", "dwell_seconds": {"at_least": "5m"}}, "rule.dwell_seconds.at_least"),
+        ({"event": "page.viewed", "dwell_seconds": {"at_least": 1}, "visits": {"at_least": 1}}, "rule.visits"),
         ({"event": "trade.paid", "count": {}}, "rule.count"),
         ({"event": "trade.paid", "count": {"more": 1}}, "rule.count.more"),
         ({"event": "trade.paid", "count": {"at_least": 1.5}}, "rule.count.at_least"),
@@ -144,6 +149,15 @@ def test_a_moment_is_read_with_its_offset() -> None:
 )
 def test_what_is_wrong_is_told_with_its_place(rule: object, path: str) -> None:
     assert error(rule).path == path
+
+
+def test_dwell_and_visits_are_those_of_views_of_pages_alone() -> None:
+    for measure in ("dwell_seconds", "visits"):
+        rule = rules.parse({"event": ["page.viewed"], measure: {"at_most": 3}, "item": ["i1"]})
+        assert rule == Occurred(frozenset({"page.viewed"}), measure, Bounds(at_most=3), items=frozenset({"i1"}))
+        said = error({"any": [{"event": ["cart.added", "page.viewed"], measure: {"at_most": 3}}]})
+        assert said.path == f"rule.any[0].{measure}"
+        assert '{"event": "page.viewed"} is expected' in said.message
 
 
 def test_scores_are_read() -> None:

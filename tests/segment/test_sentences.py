@@ -105,6 +105,26 @@ SPOKEN: list[tuple[dict[str, Any], str, str]] = [
         "added to the cart for at least 3 pieces in all since 2010-01-01 08:00 UTC+08:00 with item “i1” or “i2”",
     ),
     (
+        {"event": "page.viewed", "dwell_seconds": {"at_least": 300}, "within": "7d"},
+        "最近7天内，浏览页面，停留时长合计至少5分钟",
+        "viewed a page for at least 5 minutes in all within the last 7 days",
+    ),
+    (
+        {"event": "page.viewed", "dwell_seconds": {"at_least": 90, "at_most": 3600}, "category": ["shoes"]},
+        "任何时候，类目“shoes”，浏览页面，停留时长合计90秒至1小时",
+        "viewed a page for 90 seconds to 1 hour in all at any time in category “shoes”",
+    ),
+    (
+        {"event": "page.viewed", "dwell_seconds": {"at_most": 0}, "within": "1d"},
+        "最近1天内，浏览页面，停留时长合计至多0秒",
+        "viewed a page for at most 0 seconds in all within the last 1 day",
+    ),
+    (
+        {"event": "page.viewed", "visits": {"at_least": 3}, "within": "30d"},
+        "最近30天内，浏览页面，不同访问至少3次",
+        "viewed a page in at least 3 different visits within the last 30 days",
+    ),
+    (
         {"event": "trade.paid", "items": {"at_least": 2}, "category": ["k”1"], "within": "1d"},
         "最近1天内，类目“k””1”，付款，不同商品至少2种",
         "paid for an order for at least 2 different items within the last 1 day in category “k””1”",

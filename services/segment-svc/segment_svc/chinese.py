@@ -24,7 +24,7 @@ from segment_svc.nodes import (
     Tagged,
     Window,
 )
-from segment_svc.terms import MONEY, Terms, length, quoted
+from segment_svc.terms import MONEY, Terms, dwell, length, quoted
 
 EVENTS = {
     "trade.created": "下单",
@@ -82,6 +82,7 @@ GENDERS = {"female": "女", "male": "男", "unknown": "未知"}
 SCORES = {"recency": "最近消费", "frequency": "消费频率", "monetary": "消费金额"}
 CALENDARS = {"solar": "公历", "lunar": "农历"}
 UNITS = {"d": "天", "h": "小时", "m": "分钟"}
+DWELL_UNITS = {"hour": "小时", "minute": "分钟", "second": "秒"}
 COUNTED = {"age": "岁", "trades": "笔", "points": "分"}
 
 
@@ -161,6 +162,10 @@ def _measured(rule: Occurred, terms: Terms) -> str:
         return f"，件数合计{_bounds(rule.bounds, lambda number: f'{number}件')}"
     if rule.measure == "items":
         return f"，不同商品{_bounds(rule.bounds, lambda number: f'{number}种')}"
+    if rule.measure == "dwell_seconds":
+        return f"，停留时长合计{_bounds(rule.bounds, _dwell)}"
+    if rule.measure == "visits":
+        return f"，不同访问{_bounds(rule.bounds, lambda number: f'{number}次')}"
     return f"，不同日期{_bounds(rule.bounds, lambda number: f'{number}天')}"
 
 
@@ -205,6 +210,11 @@ def _money(terms: Terms) -> Callable[[int], str]:
 def _length(span: int) -> str:
     number, unit = length(span)
     return f"{number}{UNITS[unit]}"
+
+
+def _dwell(seconds: int) -> str:
+    number, unit = dwell(seconds)
+    return f"{number}{DWELL_UNITS[unit]}"
 
 
 def _either(words: Iterable[str]) -> str:

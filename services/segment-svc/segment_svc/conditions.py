@@ -14,6 +14,8 @@ from segment_svc.nodes import (
     EVENTS,
     LEVELS,
     MEASURES,
+    OF_VIEWS,
+    VIEW,
     Aged,
     Attribute,
     Birthday,
@@ -65,8 +67,11 @@ def event(value: dict[str, object], path: str) -> Occurred:
     """A condition on the customer's events."""
     fields(value, path, "event", *MEASURES, *WINDOWS, "item", "category", "unless_later")
     measure, bounds = _measure(value, path)
+    events = _events(value["event"], f"{path}.event")
+    if measure in OF_VIEWS and events != {VIEW}:
+        fail(f"{path}.{measure}", f'{measure} is measured of views of pages alone: {{"event": "{VIEW}"}} is expected')
     return Occurred(
-        events=_events(value["event"], f"{path}.event"),
+        events=events,
         measure=measure,
         bounds=bounds,
         window=_window(value, path),

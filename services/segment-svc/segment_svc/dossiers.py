@@ -26,6 +26,7 @@ class Told(NamedTuple):
     lines: list[tuple[str | None, str | None, int, int]]
     changes: dict[str, Any]
     dwell_seconds: int | None
+    visit: str | None
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,8 @@ async def get(tx: Tx, shop: str, customer: str) -> Dossier:
     profile = await profiles.get(tx, shop, customer)
     rows = await tx.fetch(
         """
-        SELECT at, source, event_id, type, trade_id, refund_id, amount, lines, changes, dwell_seconds FROM history
+        SELECT at, source, event_id, type, trade_id, refund_id, amount, lines, changes, dwell_seconds, visit_id
+        FROM history
         WHERE shop_id = $1 AND customer_id = $2
         ORDER BY at, source, event_id
         """,
@@ -48,6 +50,6 @@ async def get(tx: Tx, shop: str, customer: str) -> Dossier:
         customer,
     )
     events = [
-        Told._make((*row[:7], orjson.loads(row[7] or "[]"), orjson.loads(row[8] or "{}"), row[9])) for row in rows
+        Told._make((*row[:7], orjson.loads(row[7] or "[]"), orjson.loads(row[8] or "{}"), *row[9:])) for row in rows
     ]
     return Dossier(profile, events, await moves.of_customer(tx, shop, customer, before=None, limit=MOST))

@@ -31,6 +31,7 @@ class ToldOut(Model):
     amount: int
     items: list[LineOut]
     dwell_seconds: int | None
+    visit_id: str | None
     changes: dict[str, object]
 
 
@@ -70,5 +71,6 @@ def _told(one: Told) -> ToldOut:
             if item is not None
         ],
         dwell_seconds=one.dwell_seconds,
+        visit_id=one.visit,
         changes=one.changes,
     )

@@ -24,7 +24,7 @@ from segment_svc.nodes import (
     Tagged,
     Window,
 )
-from segment_svc.terms import MONEY, Terms, length, quoted
+from segment_svc.terms import MONEY, Terms, dwell, length, quoted
 
 EVENTS = {
     "trade.created": "placed an order",
@@ -158,6 +158,10 @@ def _measured(rule: Occurred, terms: Terms) -> str:
         return f"for {_bounds(rule.bounds, str)} pieces in all"
     if rule.measure == "items":
         return f"for {_bounds(rule.bounds, str)} different items"
+    if rule.measure == "dwell_seconds":
+        return f"for {_bounds(rule.bounds, _dwell)} in all"
+    if rule.measure == "visits":
+        return f"in {_bounds(rule.bounds, str)} different visits"
     return f"on {_bounds(rule.bounds, str)} different days"
 
 
@@ -198,6 +202,11 @@ def _money(terms: Terms) -> Callable[[int], str]:
 def _length(span: int) -> str:
     number, unit = length(span)
     return f"{number} {UNITS[unit]}" if number == 1 else f"{number} {UNITS[unit]}s"
+
+
+def _dwell(seconds: int) -> str:
+    number, unit = dwell(seconds)
+    return f"{number} {unit}" if number == 1 else f"{number} {unit}s"
 
 
 def _either(words: Iterable[str]) -> str:

@@ -14,6 +14,8 @@ from segment_svc.queries import EMPTY, SINCE_EVER, Query, Question, passes, span
 from segment_svc.steps import within
 
 EVENT = "who, h.trade_id, h.at, h.source, h.event_id, h.amount, h.lines"
+OF_A_VIEW = {"dwell_seconds": ", dwell_seconds", "visits": ", visit_id"}
+"""Columns that these measures need besides, of views of pages."""
 BACK = """
     SELECT who, trade_id, sum(amount) AS back, array_agg(amount) FILTER (WHERE lines IS NULL) AS spreads
     FROM d GROUP BY who, trade_id
@@ -43,15 +45,18 @@ def occurred(question: Question, condition: Occurred) -> Query:
     return Query(sql, question.values, otherwise)
 
 
-def events(question: Question, types: frozenset[str], after: int = SINCE_EVER, *, kept: bool = True) -> dict[str, str]:
+def events(
+    question: Question, types: frozenset[str], after: int = SINCE_EVER, *, kept: bool = True, more: str = ""
+) -> dict[str, str]:
     """The parts of a statement, of which `e` gives the events of these types, of several of one trade the earliest.
 
     `back` is what went back of a trade, null if nothing did; those of which all did are only there if not `kept`.
+    Trades and refunds do not have the columns in `more`.
     """
     parts, rows = {}, []
     plain, trades = types - set(TRADES) - {REFUND}, types & set(TRADES)
     if plain:
-        rows.append(question.told(plain, f"{EVENT}, NULL::numeric AS back", after=after))
+        rows.append(question.told(plain, f"{EVENT}{more}, NULL::numeric AS back", after=after))
     if REFUND in types:
         rows.append(question.once({REFUND}, f"{EVENT}, NULL::numeric AS back", REFUNDS, after=after))
     if trades:
@@ -72,18 +77,20 @@ def named(parts: Mapping[str, str]) -> str:
 
 def _whole(question: Question, condition: Occurred, after: int) -> tuple[dict[str, str], str]:
     """Parts and rows where all lines of an event count, and it also counts without any."""
-    parts = events(question, condition.events, after)
+    more = OF_A_VIEW.get(condition.measure, "")
+    parts = events(question, condition.events, after, more=more)
     match condition.measure:
         case "items" | "quantity":
             return parts, f"SELECT who, at, {LINES} FROM e {_lines('LEFT')}"
         case "amount":
             return parts, "SELECT who, at, amount - coalesce(back, 0) AS worth FROM e"
-    return parts, "SELECT who, at FROM e"
+    return parts, f"SELECT who, at{more} FROM e"
 
 
 def _by_lines(question: Question, condition: Occurred, after: int, *, filtered: bool) -> tuple[dict[str, str], str]:
     """Parts and rows where only some lines count; an event without lines does where none is asked for by name."""
-    parts = events(question, condition.events, after)
+    more = OF_A_VIEW.get(condition.measure, "")
+    parts = events(question, condition.events, after, more=more)
     wanted = ["true"]
     for names, column in ((condition.items, 0), (condition.categories, 1)):
         if names is not None:
@@ -98,8 +105,8 @@ def _by_lines(question: Question, condition: Occurred, after: int, *, filtered: 
     if condition.measure in ("items", "quantity"):
         return parts, "SELECT * FROM l"
     if condition.measure != "amount":
-        rows = "SELECT DISTINCT who, at, source, event_id FROM l"
-        bare = "SELECT who, at, source, event_id FROM e WHERE lines IS NULL"
+        rows = f"SELECT DISTINCT who, at, source, event_id{more} FROM l"
+        bare = f"SELECT who, at, source, event_id{more} FROM e WHERE lines IS NULL"
         return parts, rows if filtered else f"{rows} UNION ALL {bare}"
     loss, worth = "", "line_amount"
     if condition.events & set(TRADES):
@@ -135,6 +142,10 @@ def _measure(question: Question, measure: str) -> str:
             return "count(DISTINCT item)"
         case "quantity":
             return "sum(quantity)"
+        case "dwell_seconds":
+            return "sum(dwell_seconds)"
+        case "visits":
+            return "count(DISTINCT visit_id)"
     return "sum(worth)"
 
 

@@ -40,6 +40,7 @@ class Entry(NamedTuple):
     lines: tuple[Line, ...] = ()
     changes: Mapping[str, Value] = NOTHING
     dwell: int = 0
+    visit: str | None = None
 
     @property
     def order(self) -> tuple[int, bool, str, str]:
@@ -51,9 +52,8 @@ class Entry(NamedTuple):
         """What conditions on events see of it; None for a type that they cannot name."""
         if self.type not in KINDS:
             return None
-        return Occurrence(
-            self.at, self.type, self.source, self.id, self.amount, self.trade, self.refund, self.lines, self.dwell
-        )
+        told = (self.at, self.type, self.source, self.id, self.amount, self.trade, self.refund, self.lines)
+        return Occurrence(*told, self.dwell, self.visit)
 
     @property
     def signals(self) -> list[str]:
@@ -70,6 +70,7 @@ def entry(event: Event[Any]) -> Entry:
     data = event.data
     kind = type(data)
     trade, refund, amount, lines = _content(data)
+    dwell, visit = (data.dwell_seconds or 0, data.visit_id) if data.topic == Behaviour.topic else (0, None)
     changes = CHANGES[kind](data) if kind in CHANGES else NOTHING
     return Entry(
         event.shop,
@@ -83,7 +84,8 @@ def entry(event: Event[Any]) -> Entry:
         amount,
         lines,
         changes,
-        data.dwell_seconds or 0 if data.topic == Behaviour.topic else 0,
+        dwell,
+        visit,
     )
 
 

@@ -29,6 +29,7 @@ COLUMNS = (
     "lines",
     "changes",
     "dwell_seconds",
+    "visit_id",
 )
 
 
@@ -43,7 +44,7 @@ async def append(tx: Tx, entries: Sequence[Entry]) -> None:
 def _row(entry: Entry) -> tuple[Any, ...]:
     lines = orjson.dumps([tuple(line) for line in entry.lines]).decode() if entry.lines else None
     changes = orjson.dumps(entry.changes).decode() if entry.changes else None
-    return (*entry[:9], lines, changes, entry.dwell or None)
+    return (*entry[:9], lines, changes, entry.dwell or None, entry.visit)
 
 
 async def fill(tx: Tx, customers: Iterable[Customer], news: Mapping[Key, Sequence[Entry]] | None = None) -> None:

@@ -35,7 +35,10 @@ EVENTS = (*TRADES, REFUND, *BEHAVIOURS, *BENEFITS, *DELIVERIES)
 
 SCORES = ("recency", "frequency", "monetary")
 LEVELS = ("consumption_level", "loyalty_level")
-MEASURES = ("count", "amount", "quantity", "items", "days")
+VIEW = "page.viewed"
+OF_VIEWS = ("dwell_seconds", "visits")
+"""Measures of views of pages alone."""
+MEASURES = ("count", "amount", "quantity", "items", "days", *OF_VIEWS)
 
 
 @dataclass(frozen=True, slots=True)

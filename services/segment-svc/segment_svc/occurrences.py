@@ -9,7 +9,7 @@ import numpy as np
 from segment_svc.calendar import local_days
 from segment_svc.columns import Stretches, covered, firsts, spread
 from segment_svc.nodes import Aged, Occurred, Since, Window
-from segment_svc.people import CODES, Ints
+from segment_svc.people import CODES, NONE, Ints
 from segment_svc.remaining import remaining
 from segment_svc.steps import Spans
 from segment_svc.view import Chosen, View
@@ -45,6 +45,12 @@ def measured(view: View, condition: Occurred) -> Spans:
             return Spans(held.who[parts.place], parts.start, parts.end, weight)
         case "items":
             return _items(view, held, _parts(view, condition, held))
+        case "dwell_seconds":
+            found = _occurring(view, condition, held)
+            weight = view.people.events.dwell[held.rows[found.group]]
+            return Spans(held.who[found.group], found.start, found.end, weight)
+        case "visits":
+            return _visits(view, held, _occurring(view, condition, held))
         case "days":
             found = _occurring(view, condition, held)
             days = local_days(view.people.events.at[held.rows], view.people.zone)
@@ -106,6 +112,15 @@ def _items(view: View, held: Held, parts: Parts) -> Spans:
     named = item >= 0
     found = Stretches(parts.place[named], parts.start[named], parts.end[named])
     return _distinct(held.who[found.group], item[named], found)
+
+
+def _visits(view: View, held: Held, found: Stretches) -> Spans:
+    visit = view.people.events.visit[held.rows[found.group]]
+    named = visit != NONE
+    found = Stretches(*(column[named] for column in found))
+    # Small numbers instead, that may stand beside whose they are.
+    _, visit = np.unique(visit[named], return_inverse=True)
+    return _distinct(held.who[found.group], visit, found)
 
 
 def _distinct(who: Ints, value: Ints, found: Stretches) -> Spans:

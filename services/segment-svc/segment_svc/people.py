@@ -94,6 +94,7 @@ class Occurrence(NamedTuple):
     refund: str | None = None
     lines: tuple[Line, ...] = ()
     dwell: int = 0
+    visit: str | None = None
 
     @property
     def order(self) -> Key:
@@ -114,8 +115,8 @@ class Change(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """One customer's standing events in order: `rows` (n, 7) of at, kind, trade, refund, amount, number of lines,
-    seconds of dwell, and their `lines` (m, 4) of item, category, quantity, amount, end to end.
+    """One customer's standing events in order: `rows` (n, 8) of at, kind, trade, refund, amount, number of lines,
+    seconds of dwell, visit, and their `lines` (m, 4) of item, category, quantity, amount, end to end.
 
     `names` gives this customer's trades and refunds their codes; it only grows, so a history and what was appended
     to it share it. `last` is the place in the order of the last event, standing or not.
@@ -150,9 +151,8 @@ class History:
                 if (kind, trade, refund) in standing or (trade < named and self._stands(kind, trade, refund)):
                     continue
                 standing.add((kind, trade, refund))
-            rows.append(
-                (occurrence.at, kind, trade, refund, occurrence.amount, len(occurrence.lines), occurrence.dwell)
-            )
+            rest = (len(occurrence.lines), occurrence.dwell, visit_code(occurrence.visit))
+            rows.append((occurrence.at, kind, trade, refund, occurrence.amount, *rest))
             lines += [
                 (_code(item), _code(category), quantity, amount)
                 for item, category, quantity, amount in occurrence.lines
@@ -172,8 +172,17 @@ def blank_history() -> History:
     return History(_NO_ROWS, _NO_LINES, {}, (-NEVER, False, "", ""))
 
 
-_NO_ROWS = np.empty((0, 7), np.int64)
+_NO_ROWS = np.empty((0, 8), np.int64)
 _NO_LINES = np.empty((0, 4), np.int64)
+
+
+def visit_code(name: str | None) -> int:
+    """A number for a visit, the same in all of this process.
+
+    The names of all visits, kept as those of trades are, would take more room than the events. Only visits of one
+    customer are told apart: that two of a million have the same 63 bits has a chance of one in ten million.
+    """
+    return NONE if name is None else hash(name) & NEVER
 
 
 def _code(text: str | None) -> int:
@@ -218,7 +227,7 @@ def value_of(name: str, value: str | int | bool | None) -> int:
 
 class Events(NamedTuple):
     """One entry an event (n,): whose, when, what; `first` and `lines` say where its lines are and how many;
-    `dwell` for how many seconds."""
+    `dwell` for how many seconds, `visit` in which visit."""
 
     who: Ints
     at: Ints
@@ -229,6 +238,7 @@ class Events(NamedTuple):
     lines: Ints
     first: Ints
     dwell: Ints
+    visit: Ints
 
 
 class Lines(NamedTuple):
@@ -268,8 +278,8 @@ class People:
     @cached_property
     def events(self) -> Events:
         rows = [person.history.rows for person in self.persons]
-        at, kind, trade, refund, amount, lines, dwell = _columns(rows, 7)
-        return Events(_whose(rows), at, kind, trade, refund, amount, lines, np.cumsum(lines) - lines, dwell)
+        at, kind, trade, refund, amount, lines, dwell, visit = _columns(rows, 8)
+        return Events(_whose(rows), at, kind, trade, refund, amount, lines, np.cumsum(lines) - lines, dwell, visit)
 
     @cached_property
     def lines(self) -> Lines:

@@ -9,7 +9,19 @@ import orjson
 
 from huitou_chassis import Tx
 from segment_svc.nodes import REFUND
-from segment_svc.people import CHANGE_CODES, CODES, KINDS, NONE, History, Ints, Person, blank_history, value_of
+from segment_svc.people import (
+    CHANGE_CODES,
+    CODES,
+    KINDS,
+    NONE,
+    History,
+    Ints,
+    Key,
+    Person,
+    blank_history,
+    value_of,
+    visit_code,
+)
 
 NOT_KNOWN = -1
 """The code of a type that conditions on events cannot name."""
@@ -21,7 +33,7 @@ async def people(tx: Tx, shops: Sequence[str], ids: Sequence[str]) -> list[Perso
     rows = await tx.fetch(
         f"""
         SELECT k.place - 1, h.at, h.source, h.event_id, h.type, h.trade_id, h.refund_id, h.amount, h.lines, h.changes,
-            h.dwell_seconds
+            h.dwell_seconds, h.visit_id
         FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS k (shop_id, customer_id, place)
         JOIN history AS h USING (shop_id, customer_id)
         ORDER BY k.place, h.at, h.type = '{REFUND}', h.source, h.event_id
@@ -53,26 +65,14 @@ def _histories(rows: Sequence[Any], size: int) -> list[History]:
     rows = [row for row in rows if row[4] in KINDS]
     if not rows:
         return [blank_history() for _ in range(size)]
-    who, at, sources, events, kinds, _, _, amount, stored, _, dwell = zip(*rows, strict=True)
-    lines = orjson.loads("[{}]".format(",".join([text or "[]" for text in stored])))
+    lines = orjson.loads("[{}]".format(",".join([row[8] or "[]" for row in rows])))
     names: dict[int, dict[str, int]] = {}
     trades, refunds, stands = _named(rows, names)
-    columns = np.array(
-        [
-            at,
-            [KINDS[kind] for kind in kinds],
-            trades,
-            refunds,
-            amount,
-            [len(some) for some in lines],
-            [seconds or 0 for seconds in dwell],
-        ],
-        np.int64,
-    ).T
+    columns = _columns(rows, trades, refunds, list(map(len, lines)))
     parts = _lines(chain.from_iterable(lines))
-    whose = np.array(who, np.int64)
+    whose = np.array([row[0] for row in rows], np.int64)
     ends = np.searchsorted(whose, np.arange(size), side="right").tolist()
-    last = [(at[end - 1], kinds[end - 1] == REFUND, sources[end - 1], events[end - 1]) for end in ends]
+    last = [_place(rows[end - 1]) for end in ends]
     if not stands.all():
         parts = parts[np.repeat(stands, columns[:, 5])]
         columns, whose = columns[stands], whose[stands]
@@ -92,6 +92,17 @@ def _histories(rows: Sequence[Any], size: int) -> list[History]:
         else blank_history()
         for place in range(size)
     ]
+
+
+def _columns(rows: Sequence[Any], trades: list[int], refunds: list[int], lines: list[int]) -> Ints:
+    """The rows (n, 8) of histories end to end."""
+    _, at, _, _, kinds, _, _, amount, _, _, dwell, visits = zip(*rows, strict=True)
+    codes, seconds = [KINDS[kind] for kind in kinds], [one or 0 for one in dwell]
+    return np.array([at, codes, trades, refunds, amount, lines, seconds, list(map(visit_code, visits))], np.int64).T
+
+
+def _place(row: Any) -> Key:
+    return (row[1], row[4] == REFUND, row[2], row[3])
 
 
 def _named(rows: Sequence[Any], names: dict[int, dict[str, int]]) -> tuple[list[int], list[int], Any]:

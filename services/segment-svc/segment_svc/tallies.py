@@ -14,9 +14,9 @@ from huitou_events import Event
 from segment_svc.calendar import SLOT
 from segment_svc.customers import Customer
 from segment_svc.facts import Entry
+from segment_svc.nodes import VIEW
 
 MOST = 20_000
-VIEW = "page.viewed"
 DEEDS = frozenset({"trade.paid", "trade.completed", "trade.closed", "trade.refunded"})
 ACTS = frozenset(
     {

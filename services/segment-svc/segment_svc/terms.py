@@ -14,6 +14,7 @@ MONEY = ("amount", "average_order_value")
 WITHOUT_MINOR_UNIT = frozenset(
     ("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF")
 )
+DWELL = {"hour": 3600, "minute": 60}
 OF_A_THOUSAND = frozenset(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"))
 
 
@@ -52,6 +53,13 @@ class Terms:
 def quoted(text: str) -> str:
     """A text in quotes; a quote inside is doubled, so that the end cannot be mistaken."""
     return f"“{text.replace('”', '””')}”"
+
+
+def dwell(seconds: int) -> tuple[int, str]:
+    """Seconds as a number of the largest unit (hour, minute, second) that leaves no rest."""
+    whole = (unit for unit, size in DWELL.items() if seconds and seconds % size == 0)
+    unit = next(whole, "second")
+    return seconds // DWELL.get(unit, 1), unit
 
 
 def length(span: int) -> tuple[int, str]:
