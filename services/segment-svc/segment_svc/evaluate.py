@@ -103,4 +103,4 @@ class Evaluation:
             case InTier(tiers):
                 return attribute(view, "tier", OneOf(tiers))
             case Tagged(tag):
-                return lasting(np.array([tag in person.tags for person in view.people.persons], np.bool_))
+                return lasting(view.tagged(tag))

@@ -125,6 +125,16 @@ class View:
         _, earliest = np.unique(self.trades[rows[of_trades]], return_index=True)
         return np.sort(np.concatenate((rows[~of_trades], rows[of_trades][earliest])))
 
+    def tagged(self, tag: str) -> Bools:
+        """Who has the tag now."""
+        found = np.zeros(self.people.size, np.bool_)
+        found[[place for place in self._labelled if tag in self.people.persons[place].tags]] = True
+        return found
+
+    @cached_property
+    def _labelled(self) -> list[int]:
+        return [place for place, person in enumerate(self.people.persons) if person.tags]
+
     def valid(self, name: str) -> Valid:
         """The values of an attribute that stood, by customer and time."""
         if name not in self._valid:
