@@ -8,8 +8,8 @@ from hashlib import blake2b
 from typing import Generic, TypeVar
 from uuid import UUID
 
-import orjson
 from pydantic import BaseModel
+from pydantic_core import to_json
 
 from huitou_events.fact import Fact
 from huitou_events.moments import Moment, micros
@@ -90,7 +90,7 @@ class Event(Generic[F]):
             attributes["traceparent"] = self.trace.parent
             if self.trace.state:
                 attributes["tracestate"] = self.trace.state
-        return b'%b,"data":%b}' % (orjson.dumps(attributes, option=orjson.OPT_UTC_Z)[:-1], data.to_json().encode())
+        return b'%b,"data":%b}' % (to_json(attributes)[:-1], data.to_json().encode())
 
     def digest(self) -> bytes:
         """16 bytes, equal for equal content however it was written down; id and source are its name."""
