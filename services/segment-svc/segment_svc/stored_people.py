@@ -23,8 +23,6 @@ from segment_svc.people import (
     visit_code,
 )
 
-NOT_KNOWN = -1
-"""The code of a type that conditions on events cannot name."""
 NOBODYS: frozenset[str] = frozenset()
 
 
