@@ -20,6 +20,7 @@ from aiokafka.errors import KafkaError, KafkaTimeoutError
 from huitou_chassis import fencing, telemetry, topics
 from huitou_chassis.batch import LONGEST_PAUSE, TRANSIENT, process
 from huitou_chassis.fencing import Epochs, Place
+from huitou_chassis.pace import Pace
 from huitou_chassis.precedence import Fetched, Precedence
 from huitou_chassis.progress import Progress
 from huitou_chassis.record import Record
@@ -34,10 +35,6 @@ JOIN_SECONDS = 30
 COMMIT_SECONDS = 10
 STOP_SECONDS = 5
 FETCH_BYTES = 4 * 1024 * 1024
-BATCH_SECONDS = 1.5
-"""What is read next is as much as the last batch's pace takes for so long: large batches cost least, and short
-transactions hold nobody up."""
-LEAST, FIRST = 200, 2000
 
 log = structlog.get_logger()
 
@@ -50,7 +47,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
         self._taking = asyncio.Lock()
         self._epochs: Epochs | None = None
         self._precedence = Precedence(ctx.service.after)
-        self._most = min(FIRST, ctx.settings.batch)
+        self._pace = Pace(ctx.settings.batch)
         self.ready = asyncio.Event()
         self.progress = Progress()
 
@@ -103,7 +100,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
         joined = time.monotonic()
         while not stop.is_set():
             try:
-                fetched: Fetched = await consumer.getmany(timeout_ms=POLL_MS, max_records=self._most)
+                fetched: Fetched = await consumer.getmany(timeout_ms=POLL_MS, max_records=self._pace.size)
                 if fetched or self._precedence:
                     async with self._taking:
                         if fetched := await self._precedence.sift(consumer, fetched):
@@ -150,15 +147,9 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
                 group.create_task(process(self._ctx, records, mine[number]))
         took = time.perf_counter() - began
         telemetry.BATCH_SECONDS.observe(took)
-        self._most = self._next_size(sum(map(len, lanes.values())), took)
+        self._pace.note(sum(map(len, lanes.values())), took)
         await self._commit(consumer, fetched)
         self.progress.taken(fetched)
-
-    def _next_size(self, records: int, seconds: float) -> int:
-        """How many records the next batch may have; a small one says little of the pace."""
-        if records < self._most and seconds < BATCH_SECONDS:
-            return self._most
-        return min(self._ctx.settings.batch, max(LEAST, int(records / seconds * BATCH_SECONDS)))
 
     async def _commit(self, consumer: AIOKafkaConsumer, fetched: Fetched) -> None:
         self._ctx.failpoints.reach("before-offsets")
