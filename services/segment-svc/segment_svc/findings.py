@@ -21,7 +21,7 @@ from segment_svc.people import NEVER, Bools, Ints
 from segment_svc.populations import Population
 from segment_svc.roster import Roster
 
-OLDEST_SECONDS = 600
+OLDEST_SECONDS = 1800
 """So long after it was found so much may have been told meanwhile that finding it anew costs less."""
 
 
