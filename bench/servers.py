@@ -22,6 +22,8 @@ from huitou_local.postgres import EmbeddedPostgres
 SHOP = "bench"
 KEY = "huitou_bench_key"
 SECRET = "a secret of the benchmarks"
+ROOM = {"shared_buffers": "2GB", "effective_cache_size": "8GB", "max_wal_size": "8GB"}
+"""What docs/deploy.md advises for a shop of this size; the servers of the demo make do with less."""
 
 Say: TypeAlias = Callable[[str], None]
 """Where a benchmark puts its lines."""
@@ -49,7 +51,10 @@ async def servers() -> AsyncIterator[Servers]:
     """Kafka and PostgreSQL in a folder that is removed at the end, with every topic."""
     with tempfile.TemporaryDirectory(prefix="huitou-bench-") as folder:
         home = Path(folder)
-        async with EmbeddedKafka(home / "kafka") as kafka, EmbeddedPostgres(home / "postgres") as postgres:
+        async with (
+            EmbeddedKafka(home / "kafka") as kafka,
+            EmbeddedPostgres(home / "postgres", settings=ROOM) as postgres,
+        ):
             await topics.create(Settings(kafka=kafka.address))
             await keys.ensure(postgres.url, KEY)
             yield Servers(kafka.address, postgres.url, home)

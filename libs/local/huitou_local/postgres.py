@@ -6,7 +6,7 @@ import secrets
 import shutil
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -41,17 +41,26 @@ class EmbeddedPostgres:
     """One server in the folder `home`, started again as often as wanted.
 
     `port` is taken if it is free, another one if not (see `url` after the start). `fast` gives up safety
-    against a crash of the machine, for tests; a killed server still loses nothing. The log is written to
-    the folder `logs`, or into the home.
+    against a crash of the machine, for tests; a killed server still loses nothing. `settings` go before the usual ones.
+    The log is written to the folder `logs`, or into the home.
     """
 
     name = "postgres"
 
-    def __init__(self, home: Path, port: int = 0, *, fast: bool = False, logs: Path | None = None) -> None:
+    def __init__(
+        self,
+        home: Path,
+        port: int = 0,
+        *,
+        fast: bool = False,
+        logs: Path | None = None,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
         self.home = home.absolute()
         self.port = port
         self._logs = logs or self.home
         self._fast = fast
+        self._settings = settings or {}
         self._data = self.home / "data"
         self._programs = programs()
         self._child: Child | None = None
@@ -114,7 +123,7 @@ class EmbeddedPostgres:
             await self._child.stop(signal.SIGQUIT)
         if not self._served:
             self.port = ports.free(self.port)
-        values = {**SETTINGS, **(FAST if self._fast else {}), "port": str(self.port)}
+        values = {**SETTINGS, **(FAST if self._fast else {}), **self._settings, "port": str(self.port)}
         settings = [f"--{name}={value}" for name, value in values.items()]
         command = [self._programs / "postgres", "-D", self._data, *settings]
         # Immediate shutdown: without its parent it must not wait for clients, and recovers at the next start.
