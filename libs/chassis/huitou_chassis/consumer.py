@@ -1,7 +1,8 @@
-"""The loop that reads Kafka: fetch, take each lane in one transaction, commit the next offsets.
+"""The loop that reads Kafka: fetch, take lanes in transactions, commit the next offsets.
 
 A lane is one partition number of all topics: the key decides it, so one customer's records of every topic come in one
-batch. Lanes are taken side by side. A crash between the two commits reads again, and the inbox drops what was taken.
+batch. Lanes are taken side by side, or together where few records came. A crash between the two commits reads again,
+and the inbox drops what was taken.
 
 When partitions move, the batch in hand is finished first; then the new owner counts up their epochs in the database,
 and whoever still holds the old ones writes nothing more. A client that fails, or is given no partitions for long, is
@@ -10,7 +11,7 @@ left for a new one: aiokafka's does not come back by itself when its coordinatio
 
 import asyncio
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping, Sequence
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
@@ -35,6 +36,8 @@ JOIN_SECONDS = 30
 COMMIT_SECONDS = 10
 STOP_SECONDS = 5
 FETCH_BYTES = 4 * 1024 * 1024
+WORTHWHILE = 500
+"""So many records are worth a transaction of their own."""
 
 log = structlog.get_logger()
 
@@ -143,8 +146,10 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
             lanes.setdefault(place.partition, []).extend(map(Record.of, fetched[place]))
             mine.setdefault(place.partition, {})[Place(*place)] = epochs[Place(*place)]
         async with asyncio.TaskGroup() as group:
-            for number, records in lanes.items():
-                group.create_task(process(self._ctx, records, mine[number]))
+            for numbers in _together(lanes):
+                records = [record for number in numbers for record in lanes[number]]
+                theirs = {place: epoch for number in numbers for place, epoch in mine[number].items()}
+                group.create_task(process(self._ctx, records, theirs))
         took = time.perf_counter() - began
         telemetry.BATCH_SECONDS.observe(took)
         self._pace.note(sum(map(len, lanes.values())), took)
@@ -175,6 +180,13 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
                     return
                 log.warning("topics are waited for; `huitou topics` makes them", missing=missing)
             await asyncio.sleep(0.5)
+
+
+def _together(lanes: Mapping[int, Sequence[Record]]) -> list[list[int]]:
+    """The lanes of each transaction: where few records came they share one, since one costs much whatever its size."""
+    numbers = sorted(lanes)
+    transactions = max(1, min(len(numbers), sum(map(len, lanes.values())) // WORTHWHILE))
+    return [numbers[start::transactions] for start in range(transactions)]
 
 
 async def _started(consumer: AIOKafkaConsumer, stop: asyncio.Event) -> bool:
