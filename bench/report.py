@@ -12,7 +12,8 @@ HEAD = """# Benchmarks
 
 Written by `make bench`; each section names the command that writes it anew alone. Kafka and PostgreSQL run beside what
 is measured, on the same cores and durable as in production, so a figure is to be read as plus or minus 30 %; what
-counts is the ratio to the floor of the same run.
+counts is the ratio to the floor of the same run. On one machine the floor was between 20,000 and 44,000 events/s from
+day to day, and times were twice as long on the slow ones: look at the floor of the day first.
 """
 
 
