@@ -4,12 +4,9 @@ import asyncio
 import time
 from datetime import UTC, datetime, timedelta
 
-import asyncpg
-
 from bench.population import CUSTOMER, SOURCE, populate
-from bench.servers import SHOP, Say, Servers, migrated, process, servers, service
-from bench.shop import make_audiences
-from huitou_chassis.db import database_url
+from bench.servers import SHOP, Say, Servers, connected, migrated, process, servers, service
+from bench.shop import make_audience, make_audiences
 from huitou_events import micros
 from segment_svc import histories
 
@@ -25,10 +22,10 @@ async def main(say: Say, customers: int) -> None:
         await migrated("segment", running)
         async with service(running, "segment", worker=False) as segment:
             # Made before there is anybody, so that nothing is to be built.
-            audience = (await segment.post("/audiences", json={"name": "soon over", "rule": RULE})).json()["id"]
+            audience = await make_audience(segment, "soon over", RULE)
             async with process(running, "segment", "worker"):
                 await make_audiences(segment, AUDIENCES - 1)
-        await populate(running.postgres, customers, due=True)
+        await populate(running, customers, due=True)
         began = time.perf_counter()
         async with process(running, "segment", "worker"):
             await _until_none_is_due(running)
@@ -49,29 +46,22 @@ def _pace(seconds: float, customers: int) -> str:
 
 async def _turn(running: Servers) -> float:
     """Everybody's moment comes; the seconds until all were looked at."""
-    connection = await asyncpg.connect(database_url(running.postgres, "huitou_segment"))
-    try:
+    async with connected(running) as connection:
         await connection.execute("UPDATE customer SET due_us = $1", micros(datetime.now(UTC)), timeout=600)
-    finally:
-        await connection.close()
     began = time.perf_counter()
     await _until_none_is_due(running)
     return time.perf_counter() - began
 
 
 async def _until_none_is_due(running: Servers) -> None:
-    connection = await asyncpg.connect(database_url(running.postgres, "huitou_segment"))
-    try:
+    async with connected(running) as connection:
         while await connection.fetchval("SELECT 1 FROM customer WHERE due_us <= $1 LIMIT 1", micros(datetime.now(UTC))):
             await asyncio.sleep(0.1)
-    finally:
-        await connection.close()
 
 
 async def _changes(running: Servers, audience: str) -> list[float]:
     """Members who leave one after the other because time passes: how long after its moment each is gone, in seconds."""
-    connection = await asyncpg.connect(database_url(running.postgres, "huitou_segment"))
-    try:
+    async with connected(running) as connection:
         start = micros(datetime.now(UTC) + AHEAD)
         day = timedelta(days=1) // timedelta(microseconds=1)
         ends = [start + number * 1_000_000 // RATE for number in range(CHANGES)]
@@ -101,5 +91,3 @@ async def _changes(running: Servers, audience: str) -> list[float]:
                 late += [(seen - end) / 1e6 for end in ends[len(late) : CHANGES - left]]
             await asyncio.sleep(0.02)
         return sorted(late)
-    finally:
-        await connection.close()

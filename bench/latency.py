@@ -6,15 +6,13 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
-import asyncpg
 import httpx2
 from aiokafka import AIOKafkaProducer
 
 from bench.population import SOURCE, populate
-from bench.servers import SHOP, Say, Servers, migrated, servers, service
-from bench.shop import make_audiences
+from bench.servers import SHOP, Say, Servers, connected, migrated, servers, service
+from bench.shop import live, make_audience, make_audiences
 from bench.traffic import strangers, visitors
-from huitou_chassis.db import database_url
 from huitou_events import HEADERS, CartAdded, Event
 
 RATE = 1000
@@ -28,7 +26,7 @@ Mix: TypeAlias = Callable[[int, str], Iterator[Event[Any]]]
 async def main(say: Say, customers: int) -> None:
     async with servers() as running:
         await migrated("segment", running)
-        await populate(running.postgres, customers)
+        await populate(running, customers)
         async with service(running, "segment") as segment:
             await make_audiences(segment, AUDIENCES - 2)
             say(f"{customers:,} customers, {AUDIENCES} audiences, {RATE:,} events/s for {SECONDS} s:")
@@ -41,16 +39,14 @@ async def main(say: Say, customers: int) -> None:
 async def _measured(running: Servers, segment: httpx2.AsyncClient, customers: int, mix: Mix) -> list[float]:
     """How long each customer who was watched for took to be a member, in seconds, the shortest first."""
     item = f"watched among {mix.__name__}"
-    rule = {"event": "cart.added", "item": [item], "within": "30d"}
-    audience = (await segment.post("/audiences", json={"name": item, "rule": rule})).json()["id"]
-    while (await segment.get(f"/audiences/{audience}")).json()["state"] != "live":
-        await asyncio.sleep(0.1)
+    audience = await make_audience(segment, item, {"event": "cart.added", "item": [item], "within": "30d"})
+    await live(segment, audience)
     producer = AIOKafkaProducer(bootstrap_servers=running.kafka)
     await producer.start()
     watch = Watch(audience)
     try:
         async with asyncio.TaskGroup() as group:
-            watching = group.create_task(watch.look(running.postgres))
+            watching = group.create_task(watch.look(running))
             await _stream(producer, watch, customers, item, mix(customers, mix.__name__))
             await watch.all_seen()
             watching.cancel()
@@ -70,9 +66,8 @@ class Watch:
     def expect(self, customer: str) -> None:
         self._waiting[customer] = time.perf_counter()
 
-    async def look(self, postgres: str) -> None:
-        connection = await asyncpg.connect(database_url(postgres, "huitou_segment"))
-        try:
+    async def look(self, running: Servers) -> None:
+        async with connected(running) as connection:
             while True:
                 rows = await connection.fetch(
                     "SELECT customer_id FROM member WHERE shop_id = $1 AND audience_id = $2"
@@ -84,8 +79,6 @@ class Watch:
                 now = time.perf_counter()
                 self.took += [now - self._waiting.pop(row[0]) for row in rows]
                 await asyncio.sleep(0.01)
-        finally:
-            await connection.close()
 
     async def all_seen(self) -> None:
         began = time.perf_counter()

@@ -7,10 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import asyncpg
-
-from bench.servers import SHOP
-from huitou_chassis.db import database_url
+from bench.servers import SHOP, Servers, connected
 from huitou_events import micros
 from segment_svc import histories
 
@@ -31,14 +28,13 @@ DEEDS = """
 """
 
 
-async def populate(postgres: str, customers: int, *, due: bool = False) -> float:
+async def populate(running: Servers, customers: int, *, due: bool = False) -> float:
     """`c0` … `c{customers - 1}` with ten events each: one profile, pages, carts, favourites and trades; in seconds.
 
     They are at rest, or all `due` at once, as when a day turns.
     """
     began = time.perf_counter()
-    connection = await asyncpg.connect(database_url(postgres, "huitou_segment"))
-    try:
+    async with connected(running) as connection:
         now = micros(datetime.now(UTC))
         born = now - PAST // timedelta(microseconds=1)
         for start in range(0, customers, CHUNK):
@@ -52,8 +48,6 @@ async def populate(postgres: str, customers: int, *, due: bool = False) -> float
             )
         await connection.execute(DEEDS, timeout=600)
         await connection.execute("ANALYZE history, customer, deed", timeout=600)
-    finally:
-        await connection.close()
     return time.perf_counter() - began
 
 

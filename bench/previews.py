@@ -6,14 +6,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 import duckdb
 import httpx2
 
 from bench.population import PROVINCES, populate
-from bench.servers import Say, Servers, migrated, process, servers, service
+from bench.servers import Say, Servers, connected, migrated, process, servers, service
 from bench.shop import KINDS, rule
-from huitou_chassis.db import database_url
 from huitou_events import micros
 from huitou_events.moments import _utc
 
@@ -48,7 +46,7 @@ IN_DUCKDB = {
 async def main(say: Say, customers: int) -> None:
     async with servers() as running:
         await migrated("segment", running)
-        await populate(running.postgres, customers)
+        await populate(running, customers)
         parquet = await _parquet(running)
         async with service(running, "segment", worker=False) as segment:
             segment.timeout = httpx2.Timeout(60)
@@ -126,11 +124,8 @@ async def _duckdb(parquet: Path, kind: int, found: dict[str, Any]) -> float:
 async def _parquet(running: Servers) -> Path:
     """The events as one file of columns, lines and attributes taken apart."""
     csv, parquet = running.home / "events.csv", running.home / "events.parquet"
-    connection = await asyncpg.connect(database_url(running.postgres, "huitou_segment"))
-    try:
+    async with connected(running) as connection:
         await connection.copy_from_query(EXPORT, output=csv, format="csv", header=True, timeout=600)
-    finally:
-        await connection.close()
     with duckdb.connect() as made:
         made.execute(f"COPY (SELECT * FROM read_csv('{csv}', header = true)) TO '{parquet}' (FORMAT parquet)")
     csv.unlink()

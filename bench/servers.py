@@ -9,12 +9,14 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
+import asyncpg
 import httpx2
 from pydantic import SecretStr
 
 from huitou_chassis import Service, Settings, keys, migrations, topics
+from huitou_chassis.db import database_url
 from huitou_local.kafka import EmbeddedKafka
 from huitou_local.ports import free
 from huitou_local.postgres import EmbeddedPostgres
@@ -66,6 +68,16 @@ async def migrated(name: str, running: Servers) -> Service:
     service: Service = plugin.load()
     await migrations.migrate(service, service.settings(postgres=SecretStr(running.postgres)))
     return service
+
+
+@asynccontextmanager
+async def connected(running: Servers) -> AsyncIterator["asyncpg.Connection[Any]"]:
+    """A connection to segment's database."""
+    connection = await asyncpg.connect(database_url(running.postgres, "huitou_segment"))
+    try:
+        yield connection
+    finally:
+        await connection.close()
 
 
 @asynccontextmanager

@@ -27,15 +27,24 @@ async def make_programme(loyalty: httpx2.AsyncClient) -> None:
 async def make_audiences(segment: httpx2.AsyncClient, number: int, *, after: int = 0) -> float:
     """Different audiences of three conditions each; the seconds until all are live."""
     began = time.perf_counter()
-    ids = []
-    for place in range(after, after + number):
-        answer = await segment.post("/audiences", json={"name": f"audience {place}", "rule": rule(place)})
-        answer.raise_for_status()
-        ids.append(answer.json()["id"])
+    ids = [await make_audience(segment, f"audience {place}", rule(place)) for place in range(after, after + number)]
     for audience in ids:
-        while (await segment.get(f"/audiences/{audience}")).json()["state"] != "live":
-            await asyncio.sleep(0.2)
+        await live(segment, audience)
     return time.perf_counter() - began
+
+
+async def make_audience(segment: httpx2.AsyncClient, name: str, rule: dict[str, Any]) -> str:
+    """Its id; it is being built."""
+    answer = await segment.post("/audiences", json={"name": name, "rule": rule})
+    answer.raise_for_status()
+    audience: str = answer.json()["id"]
+    return audience
+
+
+async def live(segment: httpx2.AsyncClient, audience: str) -> None:
+    """Waits until its members are found."""
+    while (await segment.get(f"/audiences/{audience}")).json()["state"] != "live":
+        await asyncio.sleep(0.1)
 
 
 def rule(place: int) -> dict[str, Any]:

@@ -9,16 +9,14 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-import asyncpg
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from bench.floor import TOPICS, floor
 from bench.population import populate
-from bench.servers import SHOP, Say, Servers, migrated, process, servers, service
+from bench.servers import SHOP, Say, Servers, connected, migrated, process, servers, service
 from bench.shop import make_audiences, make_programme
 from bench.traffic import publish, strangers, visitors
-from huitou_chassis.db import database_url
 
 EVENTS = 100_000
 WARM = 20_000
@@ -82,7 +80,7 @@ async def main(say: Say, customers: int) -> None:
         await migrated("segment", running)
         async with service(running, "loyalty") as loyalty:
             await make_programme(loyalty)
-        seconds = await populate(running.postgres, customers)
+        seconds = await populate(running, customers)
         say(f"{customers:,} customers with {customers * 10:,} events, loaded by COPY in {seconds:.0f} s")
         async with service(running, "segment") as segment:
             seconds = await make_audiences(segment, AUDIENCES)
@@ -118,11 +116,8 @@ def _against(reached: Reached, base: float) -> str:
 
 
 async def _moves(running: Servers) -> int:
-    connection = await asyncpg.connect(database_url(running.postgres, "huitou_segment"))
-    try:
+    async with connected(running) as connection:
         return int(await connection.fetchval("SELECT coalesce(sum(moves), 0) FROM headcount"))
-    finally:
-        await connection.close()
 
 
 async def _build_beside(say: Say, running: Servers, alone: float) -> None:
@@ -148,8 +143,7 @@ async def _build_beside(say: Say, running: Servers, alone: float) -> None:
 
 async def _add_untouched(running: Servers) -> None:
     """Audiences that no event of the run has anything to do with."""
-    connection = await asyncpg.connect(database_url(running.postgres, "huitou_segment"))
-    try:
+    async with connected(running) as connection:
         await connection.execute(
             """
             INSERT INTO audience (shop_id, audience_id, name, rule, state, created_us)
@@ -162,5 +156,3 @@ async def _add_untouched(running: Servers) -> None:
             UNTOUCHED,
         )
         await connection.execute("UPDATE roster SET version = nextval('stamp') WHERE shop_id = $1", SHOP)
-    finally:
-        await connection.close()

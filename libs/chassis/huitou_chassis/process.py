@@ -14,7 +14,7 @@ import structlog
 import uvicorn
 from fastapi import FastAPI
 
-from huitou_chassis import http, jobs, letters, migrations, telemetry, tracing
+from huitou_chassis import http, jobs, letters, migrations, rereading, telemetry, tracing
 from huitou_chassis.consumer import Consumer
 from huitou_chassis.relay import Relay
 from huitou_chassis.service import Context, Job, Service, running
@@ -23,6 +23,7 @@ from huitou_chassis.settings import Settings
 RELAY_SECONDS = 0.5
 MEASURE_SECONDS = 10
 TIDY_SECONDS = 600
+REREAD_SECONDS = 60
 # Longer than the pools of clients and proxies keep a connection: who closes first must be the one who asks.
 KEEP_ALIVE_SECONDS = 75
 
@@ -70,6 +71,7 @@ async def _work(service: Service, settings: Settings, stop: asyncio.Event) -> No
             jobs.run(ctx, Job("relay", relay.run, every=RELAY_SECONDS), leadership.leads, stop, wake=leadership.said),
             jobs.run(ctx, Job("dead-letters", letters.measure, every=MEASURE_SECONDS), leadership.leads, stop),
             jobs.run(ctx, Job("dead-letters-done", letters.tidy, every=TIDY_SECONDS), leadership.leads, stop),
+            jobs.run(ctx, Job("rereading", rereading.advance, every=REREAD_SECONDS), leadership.leads, stop),
             *(jobs.run(ctx, job, always if job.by_all else leadership.leads, stop) for job in service.jobs),
         ]
         if settings.health_port:

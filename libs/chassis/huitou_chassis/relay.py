@@ -9,13 +9,14 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from aiokafka.partitioner import DefaultPartitioner
 
 from huitou_chassis import outbox, telemetry
+from huitou_chassis.fencing import Place
 from huitou_chassis.security import kafka_options
 from huitou_chassis.service import Context
 from huitou_chassis.topics import DEAD_LETTER_BYTES
@@ -25,13 +26,6 @@ ROWS = 2000
 BATCH_BYTES = 256 * 1024
 KEYS = 50_000
 _PARTITIONER = DefaultPartitioner()
-
-
-class Place(NamedTuple):
-    """A partition of a topic."""
-
-    topic: str
-    partition: int
 
 
 class Backlog:

@@ -74,15 +74,14 @@ class Event(Generic[F]):
 
     def encode(self) -> bytes:
         """The value of its Kafka record: structured JSON, to be sent with HEADERS."""
-        data = self.data
         attributes = {
             "specversion": "1.0",
             "id": self.id,
             "source": self.source,
-            "type": data.type,
+            "type": self.type,
             "shopid": self.shop,
-            "subject": data.subject or self.shop,
-            "partitionkey": data.partitionkey(self.shop),
+            "subject": self.subject,
+            "partitionkey": self.partitionkey,
             "time": self.time,
             "datacontenttype": "application/json",
         }
@@ -90,7 +89,7 @@ class Event(Generic[F]):
             attributes["traceparent"] = self.trace.parent
             if self.trace.state:
                 attributes["tracestate"] = self.trace.state
-        return b'%b,"data":%b}' % (to_json(attributes)[:-1], data.to_json().encode())
+        return b'%b,"data":%b}' % (to_json(attributes)[:-1], self.data.to_json().encode())
 
     def digest(self) -> bytes:
         """16 bytes, equal for equal content however it was written down; id and source are its name."""

@@ -66,7 +66,7 @@ def _shown(found: Audience, spoken: Sentence) -> AudienceOut:
         name=found.name,
         rule=dict(found.rule),
         rule_in_force=dict(found.in_force),
-        sentence=_sentence(spoken),
+        sentence=sentence_out(spoken),
         state="building" if found.state == "building" else "live",
         recommended=found.recommended,
         size=found.size,
@@ -74,7 +74,8 @@ def _shown(found: Audience, spoken: Sentence) -> AudienceOut:
     )
 
 
-def _sentence(spoken: Sentence) -> SentenceOut:
+def sentence_out(spoken: Sentence) -> SentenceOut:
+    """As it stands in answers."""
     return SentenceOut(zh=spoken.zh, en=spoken.en)
 
 
@@ -141,7 +142,7 @@ async def preview(
         error=found.error,
         at=moment(found.at),
         sample=found.sample,
-        sentence=_sentence(spoken),
+        sentence=sentence_out(spoken),
     )
 
 

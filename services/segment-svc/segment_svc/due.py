@@ -21,13 +21,19 @@ async def help_out(ctx: Context) -> bool:
 
 async def _settle(ctx: Context, late: int) -> bool:
     async with ctx.db.transaction() as tx:
-        rows = await tx.fetch(
-            "SELECT shop_id, due_us FROM customer WHERE due_us <= $1 ORDER BY due_us LIMIT $2", tx.us, MOST
+        shops = await tx.fetch(
+            """
+            SELECT shop_id, min(due_us) AS first_us
+            FROM (SELECT shop_id, due_us FROM customer WHERE due_us <= $1 ORDER BY due_us LIMIT $2) AS next
+            GROUP BY shop_id
+            """,
+            tx.us - late,
+            MOST,
         )
-        if not rows or rows[0]["due_us"] > tx.us - late:
+        if not shops:
             return False
-        telemetry.note_late("due", tx.us - rows[0]["due_us"])
-        rosters = await roster.hold(tx, {row["shop_id"] for row in rows})
+        telemetry.note_late("due", tx.us - min(shop["first_us"] for shop in shops))
+        rosters = await roster.hold(tx, (shop["shop_id"] for shop in shops))
         claimed = await customers.claim(tx, sorted(rosters), tx.us, MOST)
         await histories.fill(tx, claimed)
         now = tx.clock.us()

@@ -36,9 +36,7 @@ COLUMNS = (
 async def append(tx: Tx, entries: Sequence[Entry]) -> None:
     """Adds the entries, in one statement; the inbox let each in only once."""
     if entries:
-        await tx.connection.copy_records_to_table(
-            "history", records=[_row(entry) for entry in entries], columns=COLUMNS
-        )
+        await tx.add("history", COLUMNS, [_row(entry) for entry in entries])
 
 
 def _row(entry: Entry) -> tuple[Any, ...]:

@@ -1,6 +1,6 @@
 """segment-svc keeps every audience of every shop exact at every moment."""
 
-from huitou_chassis import Job, Service, rereading
+from huitou_chassis import Job, Service
 from huitou_events import (
     AudienceEntered,
     AudienceLeft,
@@ -137,7 +137,6 @@ service = Service(
         Job("snapshots", publications.advance, every=0.5),
         Job("traits", traits.follow, every=1),
         Job("customer-table", customer_table.advance, every=0.5),
-        Job("rereading", rereading.advance, every=60),
     ],
     verify=verify.verify,
 )

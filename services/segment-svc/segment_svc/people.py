@@ -49,7 +49,7 @@ CHANGING = (
     *LEVELS,
 )
 """The names that a change may have."""
-CHANGE_CODES = {name: code for code, name in enumerate(CHANGING)}
+_CHANGE_CODES = {name: code for code, name in enumerate(CHANGING)}
 
 
 class Codes(dict[str, int]):
@@ -154,8 +154,7 @@ class History:
             rest = (len(occurrence.lines), occurrence.dwell, visit_code(occurrence.visit))
             rows.append((occurrence.at, kind, trade, refund, occurrence.amount, *rest))
             lines += [
-                (_code(item), _code(category), quantity, amount)
-                for item, category, quantity, amount in occurrence.lines
+                (code(item), code(category), quantity, amount) for item, category, quantity, amount in occurrence.lines
             ]
         return History(_joined(self.rows, rows), _joined(self.lines, lines), self.names, added[-1].order)
 
@@ -185,7 +184,8 @@ def visit_code(name: str | None) -> int:
     return NONE if name is None else hash(name) & NEVER
 
 
-def _code(text: str | None) -> int:
+def code(text: str | None) -> int:
+    """A number for what rules compare, NONE for nothing."""
     return NONE if text is None else CODES[text]
 
 
@@ -207,12 +207,11 @@ class Person:
 
 def changes(found: Iterable[Change]) -> Ints:
     """Changes in their order (time, source, id) as the array that a Person holds."""
-    rows = [(at, CHANGE_CODES[name], value_of(name, value)) for at, name, value in found]
+    rows = [(at, _CHANGE_CODES[name], _value(name, value)) for at, name, value in found]
     return np.array(rows, np.int64).reshape(-1, 3)
 
 
-def value_of(name: str, value: str | int | bool | None) -> int:
-    """A change's value as a number."""
+def _value(name: str, value: str | int | bool | None) -> int:
     if value is None:
         return UNKNOWN
     if not isinstance(value, str):

@@ -15,4 +15,4 @@ async def record(events: list[Event[Any]], tx: Tx) -> None:
     ]
     if rows:
         columns = ("shop_id", "item_id", "at", "source", "event_id", "price")
-        await tx.connection.copy_records_to_table("price", records=rows, columns=columns)
+        await tx.add("price", columns, rows)

@@ -10,16 +10,17 @@ import orjson
 from huitou_chassis import Tx
 from segment_svc.nodes import REFUND
 from segment_svc.people import (
-    CHANGE_CODES,
-    CODES,
     KINDS,
     NONE,
+    Bools,
+    Change,
     History,
     Ints,
     Key,
     Person,
     blank_history,
-    value_of,
+    changes,
+    code,
     visit_code,
 )
 
@@ -53,8 +54,8 @@ async def people(tx: Tx, shops: Sequence[str], ids: Sequence[str]) -> list[Perso
     size = len(ids)
     both = zip(_histories(rows, size), _changes(rows, size), strict=True)
     return [
-        Person(history, changes, frozenset(tags[place]) if place in tags else NOBODYS)
-        for place, (history, changes) in enumerate(both)
+        Person(history, changed, frozenset(tags[place]) if place in tags else NOBODYS)
+        for place, (history, changed) in enumerate(both)
     ]
 
 
@@ -103,7 +104,7 @@ def _place(row: Any) -> Key:
     return (row[1], row[4] == REFUND, row[2], row[3])
 
 
-def _named(rows: Sequence[Any], names: dict[int, dict[str, int]]) -> tuple[list[int], list[int], Any]:
+def _named(rows: Sequence[Any], names: dict[int, dict[str, int]]) -> tuple[list[int], list[int], Bools]:
     """Each row's trade and refund as their customer's codes, and which rows stand: the first of a trade and type."""
     trades, refunds = [NONE] * len(rows), [NONE] * len(rows)
     stands = np.ones(len(rows), np.bool_)
@@ -126,27 +127,19 @@ def _named(rows: Sequence[Any], names: dict[int, dict[str, int]]) -> tuple[list[
 
 def _lines(lines: Any) -> Ints:
     """Lines end to end (m, 4): item, category, quantity, amount."""
-    found = [
-        (
-            NONE if item is None else CODES[item],
-            NONE if category is None else CODES[category],
-            quantity,
-            amount,
-        )
-        for item, category, quantity, amount in lines
-    ]
+    found = [(code(item), code(category), quantity, amount) for item, category, quantity, amount in lines]
     return np.array(found, np.int64).reshape(-1, 4)
 
 
 def _changes(rows: Sequence[Any], size: int) -> list[Ints]:
     """The changes (c, 3) of each: at, name, value in order."""
     whose: list[int] = []
-    found: list[tuple[int, int, int]] = []
+    found: list[Change] = []
     for row in rows:
         if row[9]:
             changed = orjson.loads(row[9])
             whose += [row[0]] * len(changed)
-            found += [(row[1], CHANGE_CODES[name], value_of(name, value)) for name, value in changed.items()]
-    columns = np.array(found, np.int64).reshape(-1, 3)
+            found += [Change(row[1], name, value) for name, value in changed.items()]
+    columns = changes(found)
     bounds = np.searchsorted(np.array(whose, np.int64), np.arange(size + 1)).tolist()
     return [columns[bounds[place] : bounds[place + 1]].copy() for place in range(size)]

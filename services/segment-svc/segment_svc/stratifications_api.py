@@ -8,7 +8,7 @@ from fastapi import Query
 from huitou_chassis import Invalid, Model, Router, ShopId, Transaction
 from huitou_events import moment
 from segment_svc import layers, roster, rules, sentences, stratifications
-from segment_svc.api import SentenceOut
+from segment_svc.api import SentenceOut, sentence_out
 from segment_svc.layers import By
 from segment_svc.overviews import share
 from segment_svc.sentences import Sentence
@@ -109,5 +109,5 @@ def _stratum(one: Layer, whole: Layer, rule: dict[str, Any], words: Sentence) ->
         "trades": one.trades,
         "average_order_value": one.average_order_value,
         "rule": rule,
-        "sentence": SentenceOut(zh=words.zh, en=words.en),
+        "sentence": sentence_out(words),
     }

@@ -62,7 +62,7 @@ async def note(tx: Tx, news: Iterable[tuple[Customer, Sequence[tuple[Entry, Even
         if entry.type in COUNTED
     ]
     if rows:
-        await tx.connection.copy_records_to_table("uncounted", records=rows, columns=COLUMNS)
+        await tx.add("uncounted", COLUMNS, rows)
 
 
 def _row(who: int, entry: Entry, data: Any) -> tuple[Any, ...]:
