@@ -36,7 +36,9 @@ def offsets(zone: ZoneInfo, first: int, last: int) -> list[tuple[int, int]]:
     """From which moment on which offset from UTC is in force in the years from `first` to `last` (microseconds)."""
     found: list[tuple[int, int]] = []
     for year in range(first, last + 1):
-        found += [one for one in _offsets(zone, year) if not found or one[1] != found[-1][1]]
+        for since, offset in _offsets(zone, year):
+            if not found or offset != found[-1][1]:
+                found.append((since, offset))
     return found
 
 
