@@ -1,7 +1,7 @@
 """Rules read one customer at a time, straightforwardly: what the columnar evaluator is held against."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from zoneinfo import ZoneInfo
@@ -18,6 +18,7 @@ from segment_svc.nodes import (
     Bounds,
     InAudience,
     InTier,
+    InZone,
     Is,
     Known,
     Not,
@@ -57,6 +58,8 @@ def holds(rule: Rule, customer: Customer, t: int) -> bool:
             return any(holds(one, customer, t) for one in rules)
         case Not(one):
             return not holds(one, customer, t)
+        case InZone(one, zone):
+            return holds(one, replace(customer, zone=zone), t)
         case InAudience(_, one):
             assert one is not None
             return holds(one, customer, t)

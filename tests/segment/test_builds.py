@@ -1,6 +1,5 @@
 """Audiences that are made, changed and ended while customers come and go."""
 
-from huitou_events import ShopUpdated
 from segment_svc import builds
 from tests import make
 from tests.make import NOW, ago
@@ -174,14 +173,3 @@ async def test_what_is_to_take_a_place_is_no_audience_of_the_operators(segment: 
     assert [one["id"] for one in (await segment.get("/audiences")).json()["items"] if "=" in one["id"]] == []
     answer = await segment.post("/audiences", json={"name": "sly", "rule": {"audience": f"={audience}"}})
     assert answer.status_code == 422
-
-
-async def test_another_time_zone_builds_the_audiences_that_go_by_days_and_no_other(segment: Stage) -> None:
-    await segment.deliver(make.cart())
-    grown = await create(segment, {"attribute": "age", "at_least": 18})
-    around, carted = await create(segment, {"not": {"audience": grown}}), await create(segment, CARTED)
-    await segment.deliver(make.event(ShopUpdated(timezone="America/New_York", currency="CNY", language="zh")))
-    items = (await segment.get("/audiences")).json()["items"]
-    assert {one["id"] for one in items if one["state"] == "building"} == {grown, around}
-    await segment.settle()
-    assert (await members(segment, around), await members(segment, carted)) == (["ada"], ["ada"])

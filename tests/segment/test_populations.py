@@ -36,11 +36,12 @@ async def test_three_evaluators_say_the_same(segment: Stage, seed: int) -> None:
     at = rng.choice([NOW, NOW - rng.randint(0, 20 * DAY), chance.when(rng), NOW + rng.randint(6, 40) * DAY])
     lookup = {"repurchase": Repurchase(chance.cycles(rng))}
     written = [chance.rule(rng) for _ in range(RULES)]
+    zones = [zone, ZoneInfo(rng.choice(ZONES))]
     people = People.of([Person(History.of(one.occurrences), changes(one.changes), one.tags) for one in crowd], zone)
     async with segment.db.transaction() as tx:
         await keep(tx, crowd, counted=rng.random() < 0.8)
         for rule in written:
-            parsed = rules.expand(rules.parse(rule), lookup)
+            parsed = rules.in_zone(rules.expand(rules.parse(rule), lookup), rng.choice(zones))
             columns = evaluate({"": parsed}, people, np.full(CUSTOMERS, at))[""]
             asked = await populations.held(tx, make.SHOP, zone, {"": parsed}, at, foresee=True)
             plain = [interpreter.holds(parsed, one, at) for one in crowd]
@@ -56,7 +57,11 @@ async def test_a_census_says_of_many_rules_what_sql_says(segment: Stage, seed: i
     rng = random.Random(f"census {seed}")
     zone = ZoneInfo(rng.choice(ZONES))
     lookup = {"repurchase": Repurchase(chance.cycles(rng))}
-    asked = {str(number): rules.expand(rules.parse(chance.rule(rng)), lookup) for number in range(RULES)}
+    zones = [zone, ZoneInfo(rng.choice(ZONES))]
+    asked = {
+        str(number): rules.in_zone(rules.expand(rules.parse(chance.rule(rng)), lookup), rng.choice(zones))
+        for number in range(RULES)
+    }
     async with segment.db.transaction() as tx:
         await keep(tx, [chance.customer(rng, zone) for _ in range(CUSTOMERS)], counted=rng.random() < 0.8)
         by_sql = await populations.held(tx, make.SHOP, zone, asked, NOW, foresee=True)

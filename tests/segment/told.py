@@ -24,7 +24,7 @@ class Told:
     """`rules` and `ids` by the audience's name; `inside` says since when a customer is in an audience, as heard.
 
     `said` is the moment of the last that was heard of the two, `heard` all of it since the customer was erased, and
-    `counted` how many came (True) and left. While audiences are `changing` they may still go by their rules before.
+    `counted` how many came (True) and left. While audiences are `changing` they may still go by what held before.
     """
 
     stage: Stage
@@ -61,6 +61,7 @@ class Told:
         """The shop moves to another time zone."""
         fact = ShopUpdated(timezone=name, currency="CNY", language="zh")
         await self.stage.deliver(make.event(fact, shop=self.stage.shop, time=moment(self.stage.clock.at)))
+        self.changing = True
         for who, customer in self.customers.items():
             self.customers[who] = replace(customer, zone=ZoneInfo(name))
 

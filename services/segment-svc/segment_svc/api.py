@@ -38,12 +38,14 @@ class SentenceOut(Model):
 
 class AudienceOut(Model):
     """`size` counts the members now. The state `building` says that members are being found: of a new audience those
-    found so far are there, of one with another rule those by the rule that still holds, `rule_in_force`."""
+    found so far are there; of one with another rule, or in a shop with another time zone, those by the rule and the
+    zone's days that still hold, `rule_in_force` and `timezone_in_force`."""
 
     id: str
     name: str
     rule: dict[str, Any]
     rule_in_force: dict[str, Any]
+    timezone_in_force: str
     sentence: SentenceOut
     state: Literal["building", "live"]
     recommended: bool
@@ -66,6 +68,7 @@ def _shown(found: Audience, spoken: Sentence) -> AudienceOut:
         name=found.name,
         rule=dict(found.rule),
         rule_in_force=dict(found.in_force),
+        timezone_in_force=found.timezone,
         sentence=sentence_out(spoken),
         state="building" if found.state == "building" else "live",
         recommended=found.recommended,

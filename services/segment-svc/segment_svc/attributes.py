@@ -67,7 +67,7 @@ def _age(view: View, test: Test) -> Truth:
     who, start, end, born = view.valid("birthday")
     rows = np.flatnonzero((born > 0) & (end > view.at[who]))
     days, which = np.unique(born[rows], return_inverse=True)
-    zone = view.people.zone
+    zone = view.zone
     parts = []
     for low, high in _ranges(test):
         since = midnights(turning(days, low), zone)
@@ -102,7 +102,7 @@ def celebrating(view: View, rule: Birthday) -> Truth:
     # Whose birthday is whose, and from which year on one looks ahead.
     years = view.at[who[rows]].astype("datetime64[us]").astype("datetime64[Y]").astype(np.int64) + 1970
     pairs, which = np.unique(np.stack((born[rows], years)), axis=1, return_inverse=True)
-    found = [near(day, rule, view.people.zone, year) for day, year in pairs.T.tolist()]
+    found = [near(day, rule, view.zone, year) for day, year in pairs.T.tolist()]
     number = np.array([len(spans) for spans in found], np.int64)
     flat = np.array([span for spans in found for span in spans], np.int64).reshape(-1, 2)
     owner, place = spread((np.cumsum(number) - number)[which], number[which])

@@ -17,7 +17,7 @@ FOUND = f"""
         CASE WHEN c.audience_id IS NULL THEN a.state ELSE 'building' END, a.recommended, a.created_us, (
             SELECT coalesce(sum(members), 0)::bigint FROM headcount AS h
             WHERE h.shop_id = a.shop_id AND h.audience_id = a.audience_id
-        ), a.rule
+        ), a.rule, coalesce(a.timezone, (SELECT r.timezone FROM roster AS r WHERE r.shop_id = a.shop_id))
     FROM audience AS a {replacements.COMING}
 """
 
@@ -26,7 +26,8 @@ FOUND = f"""
 class Audience:
     """An audience with the number of its members as far as they are found; `created` in microseconds.
 
-    While it is building they may go by another rule than the one that is wanted, the one `in_force`.
+    While it is building they may go by another rule than the one that is wanted, the one `in_force`, and by the days of
+    another zone than the shop's, the `timezone`.
     """
 
     id: str
@@ -37,6 +38,7 @@ class Audience:
     created: int
     size: int
     in_force: Mapping[str, Any]
+    timezone: str
 
 
 async def listed(tx: Tx, shop: str, *, after: str, limit: int) -> list[Audience]:
@@ -143,13 +145,12 @@ async def rebuild(tx: Tx, shop: str, audiences: Sequence[str]) -> None:
 
 
 async def follow_zones(tx: Tx, shops: Sequence[str]) -> None:
-    """Where a shop's zone has changed, the members of the audiences that go by its days are found anew."""
+    """Where a shop's zone has changed, the members of the audiences that go by its days are found by the new one."""
     for shop in shops:
         there = await roster.alter(tx, shop)
         zone = (await tx.shops([shop]))[shop].timezone
         if zone != there.timezone:
-            await tx.execute("UPDATE roster SET timezone = $2 WHERE shop_id = $1", shop, zone.key)
-            await rebuild(tx, shop, [one for one, rule in there.rules.items() if rules.reads(rule).days])
+            await replacements.move(tx, there, zone.key)
 
 
 def compiled(rule: Any, others: Mapping[str, Rule]) -> Rule:
@@ -195,7 +196,7 @@ async def _change_rule(tx: Tx, there: Roster, audience: str, rule: Mapping[str, 
     _check_circle(audience, compiled(rule, expected), expected)
     those_around = around(audience, expected)
     if audience in there.rules and not there.building & {audience, *those_around}:
-        await replacements.begin(tx, there, audience, rule, those_around)
+        await replacements.begin(tx, there.shop, [audience, *those_around], {audience: rule})
         return
     # Nobody goes by a rule whose members are still being found: the new one takes its place at once.
     await tx.execute(

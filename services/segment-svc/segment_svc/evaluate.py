@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -21,6 +22,7 @@ from segment_svc.nodes import (
     Condition,
     InAudience,
     InTier,
+    InZone,
     Not,
     Occurred,
     OneOf,
@@ -54,8 +56,9 @@ class Evaluation:
 
     def __init__(self, view: View) -> None:
         self.view = view
-        self._conditions: dict[Condition, Truth] = {}
+        self._conditions: dict[Condition | InZone, Truth] = {}
         self._composites: dict[int, tuple[Rule, Truth]] = {}
+        self._elsewhere: dict[ZoneInfo, Evaluation] = {}
 
     def truth(self, rule: Rule) -> Truth:
         """When the rule holds, from each customer's present on."""
@@ -70,6 +73,12 @@ class Evaluation:
             self._conditions[rule] = self._condition(rule)
         return self._conditions[rule]
 
+    def elsewhere(self, zone: ZoneInfo) -> Evaluation:
+        """The same people by the calendar of another zone."""
+        if zone not in self._elsewhere:
+            self._elsewhere[zone] = Evaluation(View(self.view.people, self.view.at, zone))
+        return self._elsewhere[zone]
+
     def _composite(self, rule: AllOf | AnyOf | Not | InAudience) -> Truth:
         match rule:
             case Not(inner):
@@ -83,7 +92,9 @@ class Evaluation:
         truths = [self.truth(one) for one in rule.rules]
         return (every if isinstance(rule, AllOf) else some)(truths, self.view.at)
 
-    def _condition(self, rule: Occurred | Attribute | Tagged | InTier | Birthday | Scored | Repurchase) -> Truth:
+    def _condition(
+        self, rule: Occurred | Attribute | Tagged | InTier | Birthday | Scored | Repurchase | InZone
+    ) -> Truth:
         view = self.view
         match rule:
             case Occurred():
@@ -104,3 +115,5 @@ class Evaluation:
                 return attribute(view, "tier", OneOf(tiers))
             case Tagged(tag):
                 return lasting(view.tagged(tag))
+            case InZone(condition, zone):
+                return self.elsewhere(zone).truth(condition)

@@ -19,8 +19,10 @@ from segment_svc.nodes import (
     Attribute,
     Birthday,
     Bounds,
+    Condition,
     InAudience,
     InTier,
+    InZone,
     Is,
     Known,
     Not,
@@ -60,6 +62,8 @@ def scores(person: Person, timezone: ZoneInfo, at: int, names: Sequence[str]) ->
 
 
 def _explained(rule: Rule, evaluation: Evaluation, snapshot: Node | None) -> Node:
+    if isinstance(rule, InZone):
+        return _explained(rule.rule, evaluation.elsewhere(rule.zone), snapshot)
     value, until = outcome(evaluation.truth(rule), evaluation.view.at)
     node = _node(rule, evaluation, snapshot)
     node["value"] = bool(value[0])
@@ -74,7 +78,7 @@ def _explained(rule: Rule, evaluation: Evaluation, snapshot: Node | None) -> Nod
     return node
 
 
-def _node(rule: Rule, evaluation: Evaluation, snapshot: Node | None) -> Node:
+def _node(rule: AllOf | AnyOf | Not | Condition, evaluation: Evaluation, snapshot: Node | None) -> Node:
     match rule:
         case AllOf(rules):
             return {"all": [_explained(one, evaluation, snapshot) for one in rules]}
@@ -153,7 +157,7 @@ def _measured(rule: Occurred | Attribute | InTier | Birthday | Scored | Repurcha
             return int(present(measured(view, rule), view.at)[0])
         case Birthday(_, calendar):
             born, at = int(current(view, "birthday")[0]), int(view.at[0])
-            there = birthdays.following(born, calendar, at, view.people.zone)
+            there = birthdays.following(born, calendar, at, view.zone)
             return None if there is None else there.isoformat()
         case Repurchase(cycles):
             return buying_again.items_due(view, cycles, 0)

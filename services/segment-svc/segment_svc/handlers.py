@@ -56,7 +56,7 @@ async def record_facts(events: list[Event[Any]], tx: Tx) -> None:
 
 
 async def move_shops(events: list[Event[Any]], tx: Tx) -> None:
-    """shop.updated -> settings -> in another time zone the members of every audience are found anew (builds.py)."""
+    """shop.updated -> settings -> audiences that go by days are found by those of another time zone (builds.py)."""
     await shops.record(events, tx)
     await audiences.follow_zones(tx, sorted({event.shop for event in events}))
 

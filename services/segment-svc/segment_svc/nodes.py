@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TypeAlias
+from zoneinfo import ZoneInfo
 
 TRADES = ("trade.created", "trade.paid", "trade.completed", "trade.closed")
 REFUND = "trade.refunded"
@@ -201,5 +202,13 @@ class Occurred:
     unless_later: frozenset[str] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class InZone:
+    """A condition that goes by the days of this zone while the shop has another."""
+
+    rule: Attribute | Birthday | Occurred
+    zone: ZoneInfo
+
+
 Condition: TypeAlias = Attribute | Tagged | InTier | InAudience | Birthday | Scored | Repurchase | Occurred
-Rule: TypeAlias = AllOf | AnyOf | Not | Condition
+Rule: TypeAlias = AllOf | AnyOf | Not | InZone | Condition

@@ -53,7 +53,7 @@ def measured(view: View, condition: Occurred) -> Spans:
             return _visits(view, held, _occurring(view, condition, held))
         case "days":
             found = _occurring(view, condition, held)
-            days = local_days(view.people.events.at[held.rows], view.people.zone)
+            days = local_days(view.people.events.at[held.rows], view.zone)
             return _distinct(held.who[found.group], days[found.group], found)
         case _:
             found = _occurring(view, condition, held)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
+from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -26,6 +27,7 @@ from segment_svc.nodes import (
     Condition,
     InAudience,
     InTier,
+    InZone,
     Not,
     Occurred,
     OneOf,
@@ -39,6 +41,7 @@ from segment_svc.queries import Part, Query, Question
 
 SECONDS = 600
 CHUNK = 2_000
+Asked: TypeAlias = Condition | InZone
 
 
 @dataclass(frozen=True)
@@ -83,9 +86,9 @@ async def held(
     return found
 
 
-def conditions(rules: Iterable[Rule]) -> list[Condition]:
+def conditions(rules: Iterable[Rule]) -> list[Asked]:
     """The different conditions that rules come down to."""
-    found: dict[Condition, None] = {}
+    found: dict[Asked, None] = {}
     for rule in rules:
         match rule:
             case AllOf(inner) | AnyOf(inner):
@@ -112,21 +115,21 @@ class _Answers:
 
     def __init__(self, tx: Tx, question: Question, who: Ints) -> None:
         self._tx, self._question, self.who = tx, question, who
-        self._holding: dict[Condition, Bools] = {}
+        self._holding: dict[Asked, Bools] = {}
         self.until = np.full(len(who), NEVER)
 
-    async def ask(self, conditions: Sequence[Condition]) -> None:
+    async def ask(self, conditions: Sequence[Asked]) -> None:
         told = [one for one in conditions if isinstance(one, InTier) or _is_attribute(one)]
         calendar = [one for one in conditions if _is_of_calendar(one)]
         for condition in conditions:
             if condition not in told and condition not in calendar:
-                self._holding[condition] = await self._answer(_query(self._question.again(), condition))
+                self._holding[condition] = await self._answer(_query(*_placed(self._question.again(), condition)))
         if told:
             await self._ask_attributes(told)
         if calendar:
             await self._ask_calendar(calendar)
 
-    async def _ask_attributes(self, conditions: Sequence[Condition]) -> None:
+    async def _ask_attributes(self, conditions: Sequence[Asked]) -> None:
         question = self._question.again()
         tests = [
             ("tier", OneOf(one.tiers)) if isinstance(one, InTier) else (one.name, one.test)
@@ -138,7 +141,7 @@ class _Answers:
         for condition, packed, other in zip(conditions, row, otherwise, strict=True):
             self._holding[condition] = self._but(other, _ints(packed))
 
-    async def _ask_calendar(self, conditions: Sequence[Condition]) -> None:
+    async def _ask_calendar(self, conditions: Sequence[Asked]) -> None:
         """Birthdays are asked for once: who has which; what holds for them the calendar tells."""
         query = attribute_queries.births(self._question.again())
         rows = await self._tx.connection.fetch(query.sql, *query.values, timeout=SECONDS)
@@ -147,9 +150,10 @@ class _Answers:
         places, there = self._places(np.concatenate(having) if having else np.empty(0, np.int64))
         which = which[there]
         for condition in conditions:
-            assert isinstance(condition, Birthday | Attribute)
+            question, one = _placed(self._question, condition)
+            assert isinstance(one, Birthday | Attribute)
             born = [*(row[0] for row in rows), None]
-            values, until = attribute_queries.by_birthday(self._question, condition, born)
+            values, until = attribute_queries.by_birthday(question, one, born)
             holding = np.full(len(self.who), values[-1])
             holding[places] = values[which]
             self._holding[condition] = holding
@@ -209,11 +213,20 @@ class _Answers:
         return places[there], there
 
 
-def _is_attribute(condition: Condition) -> bool:
+def _placed(question: Question, condition: Asked) -> tuple[Question, Condition]:
+    """A condition, and the question by the calendar by which it is asked."""
+    if isinstance(condition, InZone):
+        return question.elsewhere(condition.zone), condition.rule
+    return question, condition
+
+
+def _is_attribute(condition: Asked) -> bool:
     return isinstance(condition, Attribute) and condition.name != "age" and condition.name not in FIGURES
 
 
-def _is_of_calendar(condition: Condition) -> bool:
+def _is_of_calendar(condition: Asked) -> bool:
+    if isinstance(condition, InZone):
+        return _is_of_calendar(condition.rule)
     return isinstance(condition, Birthday) or (isinstance(condition, Attribute) and condition.name == "age")
 
 

@@ -33,7 +33,7 @@ def ages(view: View) -> Ints:
     born = current(view, "birthday")
     known = np.flatnonzero(born > 0)
     found = np.full(view.people.size, UNKNOWN)
-    days = local_days(view.at[known], view.people.zone)
+    days = local_days(view.at[known], view.zone)
     years = _years(days) - _years(born[known])
     age = years - (turning(born[known], years) > days)
     found[known] = np.where(age >= 0, age, UNKNOWN)

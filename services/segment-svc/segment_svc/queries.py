@@ -47,6 +47,10 @@ class Question:
         """The same for another statement, with values of its own."""
         return Question(self.shop, self.at, self.zone, self.part)
 
+    def elsewhere(self, zone: ZoneInfo) -> Question:
+        """The same by the calendar of another zone."""
+        return Question(self.shop, self.at, zone, self.part)
+
     def of(self, table: str, columns: str) -> str:
         """Rows `h` of a table about the shop's customers by their ids."""
         part = "" if self.part is None else f" AND h.customer_id = ANY({self.put(self.part.ids)}::text[])"

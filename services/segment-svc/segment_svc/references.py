@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from zoneinfo import ZoneInfo
 
 from segment_svc.conditions import fail
 from segment_svc.nodes import (
@@ -15,6 +16,7 @@ from segment_svc.nodes import (
     Birthday,
     InAudience,
     InTier,
+    InZone,
     Not,
     Occurred,
     Repurchase,
@@ -62,7 +64,7 @@ def reads(rule: Rule) -> Reads:
             for one in rules:
                 found |= reads(one)
             return found
-        case Not(inner):
+        case Not(inner) | InZone(inner):
             return reads(inner)
         case InAudience(audience, inner):
             return Reads(audiences=frozenset({audience})) | (reads(inner) if inner is not None else Reads())
@@ -92,6 +94,18 @@ def _events(rule: Occurred) -> frozenset[str]:
     if "trade.paid" in later:
         later |= {"trade.completed", "trade.closed"}
     return events | later
+
+
+def in_zone(rule: Rule, zone: ZoneInfo) -> Rule:
+    """The rule by the days of this zone; audiences and tags inside go by their own."""
+    match rule:
+        case AllOf(rules) | AnyOf(rules):
+            return replace(rule, rules=tuple(in_zone(one, zone) for one in rules))
+        case Not(inner):
+            return Not(in_zone(inner, zone))
+        case Attribute() | Birthday() | Occurred() if reads(rule).days:
+            return InZone(rule, zone)
+    return rule
 
 
 def kept(tag: str) -> str:

@@ -1,15 +1,16 @@
-"""Another rule for a live audience: its members are found beside it, and then it takes the old one's place at once.
+"""Another rule or zone for an audience: its members are found beside it, and then it takes the old one's place at once.
 
-Until then the old rule holds. The rule that is coming is an audience of its own, which nobody sees and nothing is said
-of; so are those of the audiences around, since they change with it. When the members of all are found they take their
-places in one transaction, and who thereby enters or leaves is said.
+Until then the old rule holds, by the days of the old zone. The rule that is coming is an audience of its own, which
+nobody sees and nothing is said of; so are those of the audiences around, since they change with it. What is coming
+always goes by the shop's present zone. When the members of all are found they take their places in one transaction, and
+who thereby enters or leaves is said.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from huitou_chassis import Tx
-from segment_svc import roster
+from segment_svc import roster, rules
 from segment_svc.nodes import Rule
 from segment_svc.references import coming, is_coming
 from segment_svc.roster import Roster
@@ -29,28 +30,65 @@ def expected(there: Roster) -> dict[str, Rule]:
     }
 
 
-async def begin(tx: Tx, there: Roster, audience: str, rule: Mapping[str, Any], around: Sequence[str]) -> None:
-    """The members by another rule are found from now on, and those of the audiences around.
+async def begin(tx: Tx, shop: str, audiences: Sequence[str], changed: Mapping[str, Mapping[str, Any]]) -> None:
+    """The members of these are found anew from now on: by the rules that are `changed`, or by those they are to have.
 
-    Who holds the roster alone may ask for it, for audiences none of which is being built.
+    Who holds the roster alone may ask for it.
     """
     await tx.execute(
         f"""
         INSERT INTO audience (shop_id, audience_id, name, rule, state, reached, created_us)
         SELECT a.shop_id, '=' || a.audience_id, '',
-            CASE a.audience_id WHEN $3 THEN $4 ELSE coalesce(c.rule, a.rule) END, 'building', '', $5
+            coalesce($3::json -> a.audience_id, c.rule, a.rule), 'building', '', $4
         FROM audience AS a {COMING}
         WHERE a.shop_id = $1 AND a.audience_id = ANY($2::text[])
         ON CONFLICT (shop_id, audience_id) DO UPDATE
         SET rule = EXCLUDED.rule, state = 'building', reached = ''
         """,
-        there.shop,
-        [audience, *around],
-        audience,
-        rule,
+        shop,
+        audiences,
+        changed,
         tx.us,
     )
-    await roster.changed(tx, there.shop)
+    await roster.changed(tx, shop)
+
+
+async def move(tx: Tx, there: Roster, zone: str) -> None:
+    """The shop has another zone; what goes by its days goes by those of the old one until its members are found.
+
+    Who holds the roster alone may ask for it.
+    """
+    await tx.execute("UPDATE roster SET timezone = $2 WHERE shop_id = $1", there.shop, zone)
+    await tx.execute(
+        """
+        UPDATE audience SET timezone = coalesce(timezone, $3)
+        WHERE shop_id = $1 AND audience_id = ANY($2::text[]) AND audience_id NOT LIKE '=%'
+        """,
+        there.shop,
+        _by_days(there.rules),
+        there.timezone.key,
+    )
+    await begin(tx, there.shop, _by_days(expected(there)), {})
+    await _forgo(tx, there.shop)
+
+
+def _by_days(compiled: Mapping[str, Rule]) -> list[str]:
+    return [audience for audience, rule in compiled.items() if rules.reads(rule).days]
+
+
+async def _forgo(tx: Tx, shop: str) -> None:
+    """What would be as what holds need not come: the shop is back in the zone that is in force."""
+    there = (await roster.read(tx, [shop]))[shop]
+    same = [audience for audience, rule in there.rules.items() if there.rules.get(coming(audience)) == rule]
+    await tx.execute(
+        "UPDATE audience SET state = 'ending' WHERE shop_id = $1 AND audience_id = ANY($2::text[])",
+        shop,
+        [coming(audience) for audience in same],
+    )
+    await tx.execute(
+        "UPDATE audience SET timezone = NULL WHERE shop_id = $1 AND audience_id = ANY($2::text[])", shop, same
+    )
+    await roster.changed(tx, shop)
 
 
 async def ready(tx: Tx, shop: str) -> list[str]:
@@ -86,10 +124,10 @@ async def differing(tx: Tx, shop: str, audiences: Sequence[str], *, limit: int) 
 
 
 async def put(tx: Tx, shop: str, audiences: Sequence[str]) -> None:
-    """The new rules hold, and the audiences are building by them."""
+    """The new rules hold, by the days of the shop's zone, and the audiences are building by them."""
     await tx.execute(
         """
-        UPDATE audience AS a SET rule = c.rule, state = 'building', reached = ''
+        UPDATE audience AS a SET rule = c.rule, timezone = NULL, state = 'building', reached = ''
         FROM audience AS c
         WHERE a.shop_id = $1 AND a.audience_id = ANY($2::text[]) AND c.shop_id = $1
             AND c.audience_id = '=' || a.audience_id

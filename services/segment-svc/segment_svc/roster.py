@@ -28,7 +28,10 @@ class Selection:
 
 @dataclass(frozen=True)
 class Roster:
-    """The audiences of a shop as of a version; nested ones are expanded."""
+    """The audiences of a shop as of a version; nested ones are expanded.
+
+    `timezone` is the shop's; what still goes by the days of another says so in its rule (`nodes.InZone`).
+    """
 
     shop: str
     version: int
@@ -98,15 +101,21 @@ async def _versions(tx: Tx, shops: list[str]) -> dict[str, tuple[int, str]]:
 
 async def _compiled(tx: Tx, shops: Mapping[str, tuple[int, str]]) -> dict[str, Roster]:
     rows = await tx.fetch(
-        "SELECT shop_id, audience_id, rule, state FROM audience WHERE shop_id = ANY($1::text[]) AND state <> 'ending'",
+        """
+        SELECT shop_id, audience_id, rule, state, timezone FROM audience
+        WHERE shop_id = ANY($1::text[]) AND state <> 'ending'
+        """,
         list(shops),
     )
     parsed: dict[str, dict[str, Rule]] = {shop: {} for shop in shops}
     building: dict[str, set[str]] = {shop: set() for shop in shops}
     for row in rows:
-        parsed[row["shop_id"]][row["audience_id"]] = rules.parse(row["rule"])
-        if row["state"] == "building":
-            building[row["shop_id"]].add(row["audience_id"])
+        shop, audience, rule, state, zone = row
+        parsed[shop][audience] = rules.parse(rule)
+        if zone not in (None, shops[shop][1]):
+            parsed[shop][audience] = rules.in_zone(parsed[shop][audience], ZoneInfo(zone))
+        if state == "building":
+            building[shop].add(audience)
     table = await cycles.high(tx, list(shops))
     for shop in shops:
         parsed[shop][REPURCHASE] = Repurchase(table[shop])
@@ -114,8 +123,7 @@ async def _compiled(tx: Tx, shops: Mapping[str, tuple[int, str]]) -> dict[str, R
     for shop, (version, timezone) in shops.items():
         expanded = _expanded(parsed[shop])
         signals = {audience: _signals(rule) for audience, rule in expanded.items()}
-        zone = ZoneInfo(timezone)
-        made[shop] = Roster(shop, version, zone, expanded, signals, frozenset(building[shop]))
+        made[shop] = Roster(shop, version, ZoneInfo(timezone), expanded, signals, frozenset(building[shop]))
     return made
 
 

@@ -6,9 +6,21 @@ from collections.abc import Callable
 
 from segment_svc.conditions import RuleError, attribute, birthday, event, fail, fields, text, texts
 from segment_svc.nodes import SCORES, AllOf, AnyOf, InAudience, InTier, Not, Repurchase, Rule, Scored, Tagged
-from segment_svc.references import Reads, expand, is_hidden, is_kept, kept, reads
+from segment_svc.references import Reads, expand, in_zone, is_hidden, is_kept, kept, reads
 
-__all__ = ["LEVELS", "MOST", "Reads", "RuleError", "expand", "is_hidden", "is_kept", "kept", "parse", "reads"]
+__all__ = [
+    "LEVELS",
+    "MOST",
+    "Reads",
+    "RuleError",
+    "expand",
+    "in_zone",
+    "is_hidden",
+    "is_kept",
+    "kept",
+    "parse",
+    "reads",
+]
 
 LEVELS = 32
 MOST = 200

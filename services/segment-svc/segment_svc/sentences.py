@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 
 from huitou_chassis import Tx
 from segment_svc import chinese, english
-from segment_svc.nodes import AllOf, AnyOf, Condition, InAudience, Not, Rule
+from segment_svc.nodes import AllOf, AnyOf, Condition, InAudience, InZone, Not, Rule
 from segment_svc.terms import Terms
 
 Language: TypeAlias = Literal["zh", "en"]
@@ -92,6 +92,8 @@ def _clause(rule: Rule, grammar: Grammar, terms: Terms) -> str:
             return _joined(rules, grammar, terms, word=grammar.either, empty=grammar.nobody)
         case Not(inner):
             return grammar.negated.format(_clause(inner, grammar, terms))
+        case InZone(condition):
+            return grammar.condition(condition, terms)
         case _:
             return grammar.condition(rule, terms)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -47,11 +48,12 @@ class Valid(NamedTuple):
 
 
 class View:
-    """`people`, each at their moment `at` (size,)."""
+    """`people`, each at their moment `at` (size,), by the calendar of their zone or of another."""
 
-    def __init__(self, people: People, at: Ints) -> None:
+    def __init__(self, people: People, at: Ints, zone: ZoneInfo | None = None) -> None:
         self.people = people
         self.at = at
+        self.zone = zone or people.zone
         self._chosen: dict[frozenset[str], Chosen] = {}
         self._counted: dict[frozenset[str], Chosen] = {}
         self._replacing: dict[frozenset[str], Chosen] = {}
