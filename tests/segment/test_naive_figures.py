@@ -45,6 +45,9 @@ async def test_figures_are_those_counted_anew(seed: int, segment: Stage) -> None
     for batch in some_shop(rng, segment.shop, now):
         await segment.deliver(*batch)
         model.take(batch)
+        if rng.random() < 0.5:
+            await segment.run_job("tallies")
+            await segment.run_job("sheets")
         if rng.random() < 0.2:
             await compare(segment, model, zone, rng)
         if rng.random() < 0.1:

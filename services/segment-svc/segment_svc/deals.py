@@ -8,9 +8,8 @@ async def make_room(tx: Tx) -> None:
     await tx.execute("SET LOCAL work_mem = '64MB'; SET LOCAL jit = off")
 
 
-def _of(type: str) -> str:
+def _of(type: str, *columns: str) -> str:
     """The columns of a trade's one deed of a type; they are aggregates, so that no part is joined with another."""
-    columns = ("at", "source", "event_id", "amount", "lines")
     return ", ".join(f"max({name}) FILTER (WHERE type = 'trade.{type}') AS {type}_{name}" for name in columns)
 
 
@@ -18,29 +17,33 @@ def _place(type: str) -> str:
     return f"({type}_at, {type}_source, {type}_event_id)"
 
 
-DEALS = f"""
-    WITH told AS MATERIALIZED (
-        SELECT d.who, d.trade_id, {_of("paid")}, {_of("completed")}, {_of("closed")},
-            coalesce(sum(d.amount) FILTER (WHERE type = 'trade.refunded'), 0) AS refunded,
-            count(*) FILTER (WHERE type = 'trade.refunded') AS refunds
-        FROM (
-            SELECT DISTINCT who, trade_id FROM deed
-            WHERE shop_id = $1 AND type IN ('trade.paid', 'trade.completed') AND at >= $3 AND at < $4
-        ) AS near JOIN deed AS d USING (who, trade_id)
-        WHERE d.shop_id = $1 AND d.at <= $5
-        GROUP BY d.who, d.trade_id
+def _deals(columns: tuple[str, ...], chosen: str) -> str:
+    place = ("at", "source", "event_id")
+    return f"""
+    WITH near AS MATERIALIZED (
+        SELECT DISTINCT who, trade_id FROM deed
+        WHERE shop_id = $1 AND type IN ('trade.paid', 'trade.completed') AND at >= $3 AND at < $4
     ), deal AS MATERIALIZED (
-        SELECT who, trade_id, completed_at, completed_amount, refunded, refunds,
+        SELECT near.who, near.trade_id, completed_at, completed_amount, refunded, refunds, {chosen},
             CASE WHEN by_payment THEN paid_at ELSE completed_at END AS paid_at,
-            CASE WHEN by_payment THEN paid_amount ELSE completed_amount END AS paid_amount,
-            CASE WHEN by_payment THEN paid_lines ELSE completed_lines END AS lines
-        FROM told CROSS JOIN LATERAL (
+            CASE WHEN by_payment THEN paid_amount ELSE completed_amount END AS paid_amount
+        FROM near CROSS JOIN LATERAL (
+            -- Of each trade alone: a plan for all at once goes through every trade that there ever was.
+            SELECT {_of("paid", *place, *columns)}, {_of("completed", *place, *columns)}, {_of("closed", *place)},
+                coalesce(sum(amount) FILTER (WHERE type = 'trade.refunded'), 0) AS refunded,
+                count(*) FILTER (WHERE type = 'trade.refunded') AS refunds
+            FROM deed WHERE shop_id = $1 AND who = near.who AND trade_id = near.trade_id AND at <= $5
+        ) AS told CROSS JOIN LATERAL (
             SELECT paid_at IS NOT NULL
                 AND (completed_at IS NULL OR {_place("paid")} <= {_place("completed")})
                 AND (closed_at IS NULL OR coalesce({_place("completed")} <= {_place("closed")}, false)) AS by_payment
         ) AS how
     )
 """
+
+
+DEALS = _deals(("amount",), "refunds > 0 AND refunded >= completed_amount AS undone")
+DEALS_WITH_LINES = _deals(("amount", "lines"), "CASE WHEN by_payment THEN paid_lines ELSE completed_lines END AS lines")
 """The deals of shop $1 that were paid or completed from $3 until before $4, with what is known at $5.
 
 A deal is paid once, at the earlier of payment and completion, unless it was closed before it was completed: then it was

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from huitou_chassis import Tx
-from segment_svc.deals import DEALS, make_room
+from segment_svc.deals import DEALS_WITH_LINES, make_room
 from segment_svc.insights import PLACES
 from segment_svc.overviews import share
 from segment_svc.periods import Period
@@ -59,7 +59,7 @@ async def discounts(tx: Tx, shop: str, period: Period) -> Discounts:
 
 
 PAID = f"""
-    {DEALS}, paid AS MATERIALIZED (
+    {DEALS_WITH_LINES}, paid AS MATERIALIZED (
         SELECT width_bucket(paid_at, $2::bigint[]) AS day, who, trade_id, paid_at, paid_amount, lines
         FROM deal WHERE paid_at >= $3 AND paid_at < $4 AND NOT (refunds > 0 AND refunded >= paid_amount)
     ), line AS MATERIALIZED (

@@ -1,7 +1,7 @@
 """Calls on a shop's figures that are too large for its overview: every region, and discounts."""
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field
@@ -9,9 +9,13 @@ from pydantic import Field
 from huitou_chassis import Model, Page, Paged, Router, ShopId, Transaction
 from huitou_events import moment
 from segment_svc import discounts, roster, splits
+from segment_svc.crowds import Crowd
 from segment_svc.discounts import Discount, Region
+from segment_svc.gatherings import gathered
+from segment_svc.ledgers import Ledger
 from segment_svc.overviews_api import From, RegionOut, When, region
 from segment_svc.periods import Period, period
+from segment_svc.splits import Place
 
 By: TypeAlias = Literal["country", "province", "city"]
 NAMED = 10
@@ -25,10 +29,14 @@ async def regions(
 ) -> Paged[RegionOut]:
     """Every region that visitors or buyers of the period are in now, the most visited first."""
     asked = period(tx, (await roster.read(tx, [shop]))[shop].timezone, from_, until)
-    found = (await splits.splits(tx, shop, asked)).regions[by]
+    found = (await gathered(tx, shop, asked, _split))[by]
     (start,) = page.key(int) or [0]
     rows = list(enumerate(found, 1))[start : start + page.limit + 1]
     return page.answer(rows, key=lambda row: [row[0]], item=lambda row: region(row[1]))
+
+
+def _split(ledger: Ledger, crowd: Crowd, asked: Period) -> Mapping[str, Sequence[Place]]:
+    return splits.splits(ledger, crowd.of(ledger.who), asked).regions
 
 
 class DiscountOut(Model):

@@ -1,24 +1,19 @@
 """How many members a shop had: as members count who were it at any moment of a period."""
 
-from huitou_chassis import Tx
+import numpy as np
+
+from segment_svc.calendar import SLOT
+from segment_svc.crowds import Crowd
 from segment_svc.periods import Period
+from segment_svc.sheets import UNBOUND
 
 
-async def numbers(tx: Tx, shop: str, period: Period) -> list[int]:
+def numbers(crowd: Crowd, period: Period) -> list[int]:
     """How many were members at any moment of the period, and of each of its days."""
-    rows = await tx.fetch(
-        """
-        SELECT width_bucket(joined_us, $2::bigint[]), width_bucket(left_us - 1, $2::bigint[]), count(*)
-        FROM trait WHERE shop_id = $1 AND joined_us IS NOT NULL AND joined_us < $3
-        GROUP BY 1, 2
-        """,
-        shop,
-        list(period.bounds),
-        period.until,
-    )
-    days = len(period.days)
-    spans = [(max(came, 1), days if left is None else min(left, days), number) for came, left, number in rows]
-    return [
-        sum(number for came, left, number in spans if came <= left),
-        *(sum(number for came, left, number in spans if came <= day <= left) for day in range(1, days + 1)),
-    ]
+    bounds = np.array(period.bounds) // SLOT
+    which = (crowd.joined != UNBOUND) & (crowd.joined < -(-period.until // SLOT)) & (crowd.left > bounds[0])
+    first = np.maximum(np.searchsorted(bounds, crowd.joined[which], "right") - 1, 0)
+    last = np.minimum(np.searchsorted(bounds, crowd.left[which] - 1, "right") - 1, len(period.days) - 1)
+    first, last = first[first <= last], last[first <= last]
+    came, gone = (np.bincount(days, minlength=len(bounds)) for days in (first, last + 1))
+    return [len(first), *np.cumsum(came - gone)[: len(period.days)].tolist()]

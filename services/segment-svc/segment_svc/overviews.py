@@ -1,13 +1,18 @@
 """A shop from above, over a period and by its days: who came and how they looked around, who paid and traded."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import pairwise
 
-from huitou_chassis import Tx
+import numpy as np
+
 from segment_svc import memberships
-from segment_svc.deals import DEALS, make_room
+from segment_svc.calendar import SLOT
+from segment_svc.crowds import Crowd
+from segment_svc.ledgers import Deals, Ledger, distinct, totals
+from segment_svc.people import Bools
 from segment_svc.periods import Period
+from segment_svc.sheets import ACTED, COMPLETED, DWELLED, PAID, UNBOUND, UNDONE
 
 
 @dataclass
@@ -67,92 +72,83 @@ class Overview:
     days: Sequence[Figures]
 
 
-async def overview(tx: Tx, shop: str, period: Period) -> Overview:
-    """The period's figures and those of each of its days. A customer who came on two days is one visitor of both."""
-    found = [Figures() for _ in period.bounds]
-    await make_room(tx)
-    for statement, names in ((ACTS, COMINGS), (VIEWS, PAGES), (VISITS, LOOKS), (TRADES, TRADED)):
-        arguments = [shop, list(period.bounds), period.bounds[0], period.until]
-        rows = await tx.fetch(statement, *arguments, *([tx.us] if "$5" in statement else []))
-        _fill(found, names, rows)
-    for figures, number in zip(found, await memberships.numbers(tx, shop, period), strict=True):
-        figures.members = number
+def overview(ledger: Ledger, there: Crowd, crowd: Crowd, period: Period) -> Overview:
+    """The period's figures and those of each of its days. A customer who came on two days is one visitor of both.
+
+    There are the ledger's persons, the crowd is the shop's.
+    """
+    columns = {
+        "members": memberships.numbers(crowd, period),
+        "active_members": _active_members(ledger, there, period),
+        **_comings(ledger),
+        **_payments(ledger),
+        **_completions(ledger, there),
+    }
+    found = [Figures(**dict(zip(columns, row, strict=True))) for row in zip(*columns.values(), strict=True)]
     return Overview(found[0], found[1:])
 
 
-def _fill(found: Sequence[Figures], names: Sequence[str], rows: Iterable[Any]) -> None:
-    """Rows begin with the number of their day, 0 for the whole period."""
-    for place, *numbers in rows:
-        for name, number in zip(names, numbers, strict=True):
-            setattr(found[place], name, int(number or 0))
+def _comings(ledger: Ledger) -> dict[str, list[int]]:
+    """By their names the numbers of the whole period, and of each day."""
+    looks = {"page_views": "views", "dwell_seconds": "dwell_seconds", "visits": "visits", "bounces": "bounces"}
+    return {
+        "visitors": ledger.visitors.numbers,
+        "dwellers": distinct(ledger.who_did(DWELLED), len(ledger.who)).numbers,
+        **{name: totals([looks[column].astype(np.int64) for looks in ledger.looks]) for name, column in looks.items()},
+    }
 
 
-COMINGS = ("visitors", "dwellers", "active_members")
-ACTS = """
-    WITH daily AS MATERIALIZED (
-        SELECT width_bucket(slot_us, $2::bigint[]) AS day, who, bool_or(views > 0) AS visited,
-            bool_or(dwells > 0) AS dwelled
-        FROM act WHERE shop_id = $1 AND slot_us >= $3 AND slot_us < $4
-        GROUP BY 1, 2
-    ), part AS (
-        SELECT day, who, visited, dwelled, ($2::bigint[])[day] AS start, ($2::bigint[])[day + 1] AS until FROM daily
-        UNION ALL
-        SELECT 0, who, bool_or(visited), bool_or(dwelled), $3, $4 FROM daily GROUP BY who
-    )
-    SELECT day, count(*) FILTER (WHERE visited), count(*) FILTER (WHERE dwelled),
-        count(*) FILTER (WHERE t.joined_us < until AND (t.left_us IS NULL OR t.left_us > start))
-    FROM part LEFT JOIN trait AS t ON t.shop_id = $1 AND t.who = part.who AND t.joined_us IS NOT NULL
-    GROUP BY day
-"""
-PAGES = ("page_views", "dwell_seconds")
-VIEWS = """
-    SELECT coalesce(width_bucket(slot_us, $2::bigint[]), 0), sum(views), sum(dwell_seconds)
-    FROM act WHERE shop_id = $1 AND slot_us >= $3 AND slot_us < $4
-    GROUP BY GROUPING SETS ((width_bucket(slot_us, $2::bigint[])), ())
-"""
-LOOKS = ("visits", "bounces")
-VISITS = """
-    WITH daily AS MATERIALIZED (
-        SELECT width_bucket(begun_us, $2::bigint[]) AS day, count(*) AS visits, count(*) FILTER (WHERE pages = 1) AS one
-        FROM visit WHERE shop_id = $1 AND begun_us >= $3 AND begun_us < $4
-        GROUP BY 1
-    )
-    SELECT day, visits, one FROM daily UNION ALL SELECT 0, sum(visits), sum(one) FROM daily
-"""
-TRADED = (
-    "buyers",
-    "trading_customers",
-    "paid_trades",
-    "paid_amount",
-    "trades",
-    "amount",
-    "member_trades",
-    "member_amount",
-)
-TRADES = f"""
-    {DEALS}, step AS (
-        SELECT who, paid_at AS at, 1 AS payment, paid_amount - refunded AS worth, 0 AS trade, 0 AS amount
-        FROM deal WHERE paid_at >= $3 AND paid_at < $4 AND NOT (refunds > 0 AND refunded >= paid_amount)
-        UNION ALL
-        SELECT who, completed_at, 0, 0,
-            CASE WHEN refunds > 0 AND refunded >= completed_amount THEN 0 ELSE 1 END, completed_amount - refunded
-        FROM deal WHERE completed_at >= $3 AND completed_at < $4
-    ), daily AS MATERIALIZED (
-        SELECT width_bucket(at, $2::bigint[]) AS day, step.who, payment, worth, trade, amount,
-            joined_us <= at AND (left_us IS NULL OR at < left_us) AS inside
-        FROM step LEFT JOIN trait AS t ON t.shop_id = $1 AND t.who = step.who AND t.joined_us IS NOT NULL
-    ), mark AS MATERIALIZED (
-        SELECT day, who, bool_or(payment = 1) AS paid, bool_or(trade = 1) AS traded FROM daily GROUP BY day, who
-    ), buyer AS (
-        SELECT day, count(*) FILTER (WHERE paid) AS buyers, count(*) FILTER (WHERE traded) AS trading FROM (
-            SELECT * FROM mark UNION ALL SELECT 0, who, bool_or(paid), bool_or(traded) FROM mark GROUP BY who
-        ) AS part GROUP BY day
-    ), total AS (
-        SELECT coalesce(day, 0) AS day, sum(payment) AS payments, sum(worth) AS paid, sum(trade) AS trades,
-            sum(amount) AS amount, sum(trade) FILTER (WHERE inside) AS member_trades,
-            sum(amount) FILTER (WHERE inside) AS member_amount
-        FROM daily GROUP BY GROUPING SETS ((day), ())
-    )
-    SELECT day, buyers, trading, payments, paid, trades, amount, member_trades, member_amount
-    FROM buyer JOIN total USING (day)
-"""
+def _active_members(ledger: Ledger, there: Crowd, period: Period) -> list[int]:
+    """A member of the period may have been active in it, and on no day on which they were a member."""
+    found = distinct(ledger.who_did(ACTED), len(ledger.who), _members(there, period))
+    begin, end = period.bounds[0] // SLOT, -(-period.until // SLOT)
+    return [int(np.count_nonzero(found.ever & (there.joined < end) & (there.left > begin))), *found.numbers[1:]]
+
+
+def _members(there: Crowd, period: Period) -> Iterator[Bools]:
+    """Of each day who was a member at any moment of it."""
+    bounds = np.array(period.bounds) // SLOT
+    inside = (there.joined < bounds[0]) & (there.left > bounds[0])
+    comers = np.flatnonzero((there.joined >= bounds[0]) & (there.joined < bounds[-1]))
+    leavers = np.flatnonzero((there.joined != UNBOUND) & (there.left > bounds[0]) & (there.left <= bounds[-1]))
+    came, gone = there.joined[comers], there.left[leavers]
+    for start, end in pairwise(bounds):
+        inside[comers[(came >= start) & (came < end)]] = True
+        inside[leavers[gone <= start]] = False
+        yield inside
+
+
+def _payments(ledger: Ledger) -> dict[str, list[int]]:
+    paid = ledger.deals[PAID]
+    return {
+        "buyers": ledger.buyers.numbers,
+        "paid_trades": _number(paid),
+        "paid_amount": totals([deals.amount for deals in paid]),
+    }
+
+
+def _completions(ledger: Ledger, there: Crowd) -> dict[str, list[int]]:
+    """Those that are fully refunded count for their amounts only."""
+    standing, undone = ledger.deals[COMPLETED], ledger.deals[UNDONE]
+    of_members = [[_of_members(deals, there) for deals in days] for days in (standing, undone)]
+    return {
+        "trading_customers": ledger.traders.numbers,
+        "trades": _number(standing),
+        "amount": _amount(standing, undone),
+        "member_trades": _number(of_members[0]),
+        "member_amount": _amount(*of_members),
+    }
+
+
+def _of_members(deals: Deals, there: Crowd) -> Deals:
+    """Those of persons who were members at the time."""
+    return deals.of((there.joined[deals.person] <= deals.slot) & (deals.slot < there.left[deals.person]))
+
+
+def _number(days: Sequence[Deals]) -> list[int]:
+    found = [len(deals.amount) for deals in days]
+    return [sum(found), *found]
+
+
+def _amount(*kinds: Sequence[Deals]) -> list[int]:
+    return totals([np.concatenate([deals.amount for deals in day]) for day in zip(*kinds, strict=True)])

@@ -11,9 +11,12 @@ from pydantic import Field
 from huitou_chassis import Model, Router, ShopId, Transaction
 from huitou_events import moment
 from segment_svc import industries, overviews, roster, splits
+from segment_svc.crowds import Crowd
+from segment_svc.gatherings import gathered
 from segment_svc.industries import Industry
 from segment_svc.insights import PLACES
-from segment_svc.overviews import Figures, share
+from segment_svc.ledgers import Ledger
+from segment_svc.overviews import Figures, Overview, share
 from segment_svc.periods import Period, period
 from segment_svc.splits import Group, Place, Splits
 
@@ -128,8 +131,7 @@ class OverviewOut(Model):
 async def overview(shop: ShopId, tx: Transaction, from_: From = None, until: When = None) -> OverviewOut:
     """The last 30 days with today unless given; at most 731."""
     asked = period(tx, (await roster.read(tx, [shop]))[shop].timezone, from_, until)
-    found = await overviews.overview(tx, shop, asked)
-    parts = await splits.splits(tx, shop, asked)
+    found, parts = await gathered(tx, shop, asked, _work_out)
     others = await industries.beside(tx, shop, asked)
     return OverviewOut(
         from_=moment(asked.bounds[0]),
@@ -139,6 +141,11 @@ async def overview(shop: ShopId, tx: Transaction, from_: From = None, until: Whe
         days=[_day(asked, place, one, others[place + 1]) for place, one in enumerate(found.days)],
         splits=_splits(parts, found.total.visitors),
     )
+
+
+def _work_out(ledger: Ledger, crowd: Crowd, asked: Period) -> tuple[Overview, Splits]:
+    there = crowd.of(ledger.who)
+    return overviews.overview(ledger, there, crowd, asked), splits.splits(ledger, there, asked)
 
 
 def _day(asked: Period, place: int, found: Figures, others: Sequence[Industry]) -> DayFigures:

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 from huitou_chassis import Tx
 from segment_svc import customers, tallies, traits
-from segment_svc.calendar import SLOT
+from segment_svc.calendar import DAY, SLOT
 from segment_svc.customers import Customer
 from segment_svc.people import Person
+from segment_svc.sheets import mark
 from segment_svc.tallies import DEEDS
 
 
@@ -17,6 +18,7 @@ async def part(tx: Tx, erased: Sequence[Customer], before: Sequence[Person]) -> 
     """
     numbers = [customer.who for customer in erased]
     await tallies.count_of(tx, numbers)
+    await _mark(tx, erased, numbers)
     await _renumber(tx, erased)
     late = [(number, one) for number, one in zip(numbers, erased, strict=True) if one.born is not None]
     if late:
@@ -24,6 +26,26 @@ async def part(tx: Tx, erased: Sequence[Customer], before: Sequence[Person]) -> 
         await _hand_over_deeds(tx, late)
     await traits.part(tx, numbers, erased, before)
     await _blur(tx, [customer.shop for customer in erased], numbers)
+
+
+async def _mark(tx: Tx, erased: Sequence[Customer], numbers: Sequence[int]) -> None:
+    """The days of what is handed over, and of trades whose moments are blurred or whose refunds are handed over."""
+    await tx.execute(
+        f"""
+        {mark(MINE, today="$4")}
+        """,
+        *customers.columns([customer.key for customer in erased]),
+        numbers,
+        tx.us - tx.us % DAY,
+    )
+
+
+MINE = """(
+    SELECT shop_id, h.at FROM unnest($1::text[], $2::text[]) AS k (shop_id, customer_id)
+    JOIN history AS h USING (shop_id, customer_id)
+    UNION ALL
+    SELECT shop_id, d.at FROM unnest($1::text[], $3::bigint[]) AS k (shop_id, who) JOIN deed AS d USING (shop_id, who)
+) AS mine"""
 
 
 async def _renumber(tx: Tx, erased: Sequence[Customer]) -> None:

@@ -1,19 +1,25 @@
 """A period's customers by who they are: gender, age, fans, regions."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from huitou_chassis import Tx
-from segment_svc.deals import DEALS, make_room
+import numpy as np
+
+from segment_svc.calendar import EPOCH_DAY
+from segment_svc.crowds import Crowd
 from segment_svc.insights import BANDS, GENDERS, PLACES
+from segment_svc.ledgers import Deals, Ledger
 from segment_svc.overviews import share
+from segment_svc.people import Ints
 from segment_svc.periods import Period
+from segment_svc.sheets import COMPLETED, PAID, UNDONE
 
 NAMES = (*BANDS, "unknown")
-YOUNGEST = ", ".join(map(str, BANDS.values()))
+KINDS_OF = 2 * len(GENDERS)
+PART = 26
 
 
 @dataclass
@@ -35,9 +41,9 @@ class Group:
     def average_order_value(self) -> int | None:
         return self.amount // self.trades if self.trades else None
 
-    def add(self, numbers: Sequence[Any]) -> None:
+    def add(self, numbers: Sequence[int]) -> None:
         for name, number in zip(COUNTED, numbers, strict=True):
-            setattr(self, name, getattr(self, name) + int(number or 0))
+            setattr(self, name, getattr(self, name) + number)
 
 
 COUNTED = tuple(Group.__dataclass_fields__)
@@ -63,54 +69,91 @@ class Splits:
     regions: dict[str, list[Place]] = field(default_factory=lambda: defaultdict(list))
 
 
-async def splits(tx: Tx, shop: str, period: Period) -> Splits:
-    """Who visited or bought in the period, as they are known now."""
-    await make_room(tx)
-    rows = await tx.fetch(PERSONS, shop, date.fromordinal(period.today), period.bounds[0], period.until, tx.us)
+def splits(ledger: Ledger, there: Crowd, period: Period) -> Splits:
+    """Who visited or bought in the period, as they are known now; `there` are the ledger's persons."""
+    finest = (there.place * (len(BANDS) + 1) + _bands(there, period.today)) * KINDS_OF + there.kind
+    codes, numbers = _groups(ledger, finest)
     found = Splits()
-    for by, gender, fan, band, *rest in rows:
-        places, numbers = rest[: len(PLACES)], rest[len(PLACES) :]
-        if by < len(PLACES):
-            place = Place(places[by], Group())
-            place.group.add(numbers)
-            found.regions[PLACES[by]].append(place)
-            continue
-        sex = gender if gender in GENDERS else "unknown"
-        found.genders[sex].add(numbers)
-        found.ages[NAMES[band - 1]].add(numbers)
-        found.fans[fan].add(numbers)
-        found.fans_genders[fan][sex] += int(numbers[0])
-    for regions in found.regions.values():
-        regions.sort(key=lambda one: (-one.group.visitors, -one.group.buyers, one.name or ""))
+    persons, regions = codes // KINDS_OF, codes // (KINDS_OF * (len(BANDS) + 1))
+    for code, added in _merged(persons % (len(BANDS) + 1) * KINDS_OF + codes % KINDS_OF, numbers):
+        band, kind = divmod(code, KINDS_OF)
+        sex, fan = GENDERS[kind // 2], kind % 2 == 1
+        found.genders[sex].add(added)
+        found.ages[NAMES[band]].add(added)
+        found.fans[fan].add(added)
+        found.fans_genders[fan][sex] += added[0]
+    for place, region in enumerate(PLACES):
+        names: dict[str | None, int] = {}
+        named = np.array([names.setdefault(one[place], len(names)) for one in there.places])
+        listed = list(names)
+        for code, added in _merged(named[regions], numbers):
+            found.regions[region].append(Place(listed[code], Group(*added)))
+        found.regions[region].sort(key=lambda one: (-one.group.visitors, -one.group.buyers, one.name or ""))
     return found
 
 
-PERSONS = f"""
-    {DEALS}, bought AS MATERIALIZED (
-        SELECT who, count(*) FILTER (WHERE paid) AS payments, sum(paid_amount - refunded) FILTER (WHERE paid) AS paid,
-            count(*) FILTER (WHERE traded AND stands) AS trades,
-            sum(completed_amount - refunded) FILTER (WHERE traded) AS amount
-        FROM deal CROSS JOIN LATERAL (SELECT
-            paid_at >= $3 AND paid_at < $4 AND NOT (refunds > 0 AND refunded >= paid_amount) AS paid,
-            completed_at >= $3 AND completed_at < $4 AS traded,
-            NOT (refunds > 0 AND refunded >= completed_amount) AS stands
-        ) AS how
-        GROUP BY who
-    ), seen AS MATERIALIZED (
-        SELECT who FROM act WHERE shop_id = $1 AND slot_us >= $3 AND slot_us < $4 AND views > 0 GROUP BY who
-    ), person AS MATERIALIZED (
-        SELECT s.who IS NOT NULL AS visited, b.payments, b.paid, b.trades, b.amount, t.gender,
-            coalesce(t.fan, false) AS fan, t.country, t.province, t.city,
-            CASE WHEN t.birthday <= $2::date
-                THEN width_bucket(extract(year FROM age($2::date, t.birthday))::int, ARRAY[{YOUNGEST}])
-                ELSE {len(NAMES)} END AS band
-        FROM seen AS s FULL JOIN bought AS b USING (who)
-        LEFT JOIN trait AS t ON t.shop_id = $1 AND t.who = coalesce(s.who, b.who)
+def _bands(there: Crowd, today: int) -> Ints:
+    """The place of each one's age in `NAMES`; who was born on 29 February is a year older on 1 March."""
+    now = date.fromordinal(today)
+    # From the oldest on, so that the days grow. Who was born after the last of them is not born yet, or not known.
+    latest = [_latest(now, years) for years in reversed(BANDS.values())]
+    older = np.searchsorted(latest, there.born)
+    return np.where(older < len(BANDS), len(BANDS) - 1 - older, len(BANDS))
+
+
+def _latest(day: date, years: int) -> int:
+    """The last birthday, in days since 1970, of those who are so many years old on the day."""
+    try:
+        then = day.replace(year=day.year - years)
+    except ValueError:
+        then = date(day.year - years, 2, 28)
+    return then.toordinal() - EPOCH_DAY
+
+
+def _groups(ledger: Ledger, code: Ints) -> tuple[Ints, list[list[int]]]:
+    """The codes of persons who visited or traded, and what those of one code did: a row as a `Group` has it."""
+    paid, standing = _all(ledger.deals[PAID]), _all(ledger.deals[COMPLETED])
+    done = _all([*ledger.deals[COMPLETED], *ledger.deals[UNDONE]])
+    # As np.unique would, without sorting.
+    codes = np.flatnonzero(np.bincount(code))
+    place = np.zeros(int(code.max(initial=0)) + 1, np.int64)
+    place[codes] = np.arange(len(codes))
+    groups = place[code]
+
+    columns = (
+        _numbers(groups[ledger.visitors.ever], len(codes)),
+        _numbers(groups[ledger.buyers.ever], len(codes)),
+        _sums(groups[paid.person], paid.amount, len(codes)),
+        _numbers(groups[ledger.traders.ever], len(codes)),
+        _numbers(groups[standing.person], len(codes)),
+        _sums(groups[done.person], done.amount, len(codes)),
     )
-    SELECT CASE WHEN grouping(fan) = 0 THEN 3 WHEN grouping(country) = 0 THEN 0 WHEN grouping(province) = 0 THEN 1
-            ELSE 2 END, gender, fan, band, country, province, city,
-        count(*) FILTER (WHERE visited), count(*) FILTER (WHERE payments > 0), sum(paid),
-        count(*) FILTER (WHERE trades > 0), sum(trades), sum(amount)
-    FROM person
-    GROUP BY GROUPING SETS ((gender, fan, band), (country), (province), (city))
-"""
+    return codes, [list(row) for row in zip(*columns, strict=True)]
+
+
+def _all(days: Sequence[Deals]) -> Deals:
+    return Deals(*(np.concatenate([getattr(deals, name) for deals in days]) for name in ("person", "slot", "amount")))
+
+
+def _numbers(groups: Ints, most: int) -> list[int]:
+    found: list[int] = np.bincount(groups, minlength=most).tolist()
+    return found
+
+
+def _sums(groups: Ints, amounts: Ints, most: int) -> list[int]:
+    """Of each group the sum of its amounts, exact: floats are added of parts only whose sums they hold."""
+    found = [0] * most
+    for part in (0, PART, 2 * PART):
+        bits = amounts >> part if part == 2 * PART else amounts >> part & (1 << PART) - 1
+        added = np.bincount(groups, weights=bits, minlength=most).tolist()
+        found = [number + (int(one) << part) for number, one in zip(found, added, strict=True)]
+    return found
+
+
+def _merged(codes: Ints, rows: Sequence[Sequence[int]]) -> Iterator[tuple[int, list[int]]]:
+    """The sums of the rows of each code, unless there is nothing in them."""
+    found: dict[int, list[int]] = {}
+    for code, row in zip(codes.tolist(), rows, strict=True):
+        known = found.get(code)
+        found[code] = [*row] if known is None else [one + other for one, other in zip(known, row, strict=True)]
+    return ((code, row) for code, row in found.items() if any(row))

@@ -1,7 +1,7 @@
 """Facts -> uncounted -> act, visit, deed: what the shop's figures are made of, by a number that stands for a customer.
 
 A batch only copies its facts; the job `tallies` counts them within a second. Counting adds, or keeps the earliest, so
-that facts may come in any order.
+that facts may come in any order. The days and hours that it changes are marked for their sheets (sheets.py).
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,10 +11,11 @@ import orjson
 
 from huitou_chassis import Context, Tx
 from huitou_events import Event
-from segment_svc.calendar import SLOT
+from segment_svc.calendar import DAY, SLOT
 from segment_svc.customers import Customer
 from segment_svc.facts import Entry
 from segment_svc.nodes import VIEW
+from segment_svc.sheets import mark
 
 MOST = 20_000
 DEEDS = frozenset({"trade.paid", "trade.completed", "trade.closed", "trade.refunded"})
@@ -99,6 +100,7 @@ async def count(ctx: Context) -> bool:
             sorted(DEEDS),
             SLOT,
             MOST,
+            tx.us - tx.us % DAY,
         )
     return bool(taken == MOST)
 
@@ -111,10 +113,11 @@ async def count_of(tx: Tx, numbers: Sequence[int]) -> None:
         sorted(DEEDS),
         SLOT,
         numbers,
+        tx.us - tx.us % DAY,
     )
 
 
-COUNTING = """
+COUNTING = f"""
     acts AS (
         INSERT INTO act (shop_id, slot_us, who, acts, views, dwell_seconds, dwells)
         SELECT shop_id, at - mod(mod(at, $3) + $3, $3), who, count(*), count(*) FILTER (WHERE type = 'page.viewed'),
@@ -141,6 +144,31 @@ COUNTING = """
             SET at = EXCLUDED.at, source = EXCLUDED.source, event_id = EXCLUDED.event_id,
                 amount = EXCLUDED.amount, lines = EXCLUDED.lines
             WHERE (EXCLUDED.at, EXCLUDED.source, EXCLUDED.event_id) < (deed.at, deed.source, deed.event_id)
+    ), trade AS MATERIALIZED (
+        SELECT shop_id, who, trade_id, min(at) AS at, bool_and(type = 'trade.completed') AS completes
+        FROM taken WHERE type = ANY($2::text[]) GROUP BY 1, 2, 3
+    ), touched AS (
+        SELECT shop_id, at FROM taken WHERE type = ANY($1::text[])
+        UNION ALL
+        SELECT k.shop_id, v.begun_us
+        FROM (SELECT DISTINCT shop_id, who, visit_id FROM taken WHERE visit_id IS NOT NULL) AS k CROSS JOIN LATERAL (
+            SELECT begun_us FROM visit WHERE (shop_id, who, visit_id) = (k.shop_id, k.who, k.visit_id) LIMIT 1
+        ) AS v
+        UNION ALL
+        SELECT k.shop_id, d.at
+        FROM trade AS k CROSS JOIN LATERAL (
+            SELECT at FROM deed AS d
+            WHERE (shop_id, who, trade_id) = (k.shop_id, k.who, k.trade_id)
+                AND type IN ('trade.paid', 'trade.completed')
+                -- That a trade is completed after its payment leaves this as it was, unless it was closed.
+                AND NOT (k.completes AND type = 'trade.paid' AND at < k.at AND NOT EXISTS (
+                    SELECT FROM deed AS c
+                    WHERE (c.shop_id, c.who, c.trade_id, c.type) = (k.shop_id, k.who, k.trade_id, 'trade.closed')
+                ))
+            OFFSET 0
+        ) AS d
+    ), marks AS (
+        {mark("touched", today="$5")}
     )
     SELECT count(*) FROM taken
 """

@@ -10,10 +10,12 @@ from segment_svc.calendar import SLOT
 from segment_svc.customers import Customer
 from segment_svc.facts import Entry
 from segment_svc.people import CHANGING, CODES, UNKNOWN, Ints, Person
+from segment_svc.sheets import of_people
 
 MOST = 1000
 TEXTS = ("gender", "country", "province", "city")
 NAMES = frozenset({*TEXTS, "birthday", "fan", "member"})
+MARK = f"INSERT INTO stale_people (shop_id, first_who) SELECT DISTINCT shop_id, {of_people('who')} FROM written"
 
 
 class Traits(NamedTuple):
@@ -73,7 +75,8 @@ async def write(tx: Tx, changed: Iterable[Customer]) -> None:
     if not rows:
         return
     await tx.execute(
-        """
+        f"""
+        WITH written AS (
         INSERT INTO trait (
             shop_id, who, customer_id, gender, birthday, country, province, city, fan, joined_us, left_us, next_us
         )
@@ -85,6 +88,8 @@ async def write(tx: Tx, changed: Iterable[Customer]) -> None:
             SET gender = EXCLUDED.gender, birthday = EXCLUDED.birthday, country = EXCLUDED.country,
                 province = EXCLUDED.province, city = EXCLUDED.city, fan = EXCLUDED.fan,
                 joined_us = EXCLUDED.joined_us, left_us = EXCLUDED.left_us, next_us = EXCLUDED.next_us
+            RETURNING shop_id, who
+        ) {MARK}
         """,
         *map(list, zip(*rows, strict=True)),
     )
@@ -116,13 +121,16 @@ async def part(tx: Tx, numbers: Sequence[int], erased: Sequence[Customer], befor
         left = at - at % SLOT + SLOT if was.joined is not None and was.left is None else was.left
         rows.append((customer.shop, number, was.gender, was.fan, was.joined, left))
     await tx.execute(
-        """
+        f"""
+        WITH written AS (
         UPDATE trait AS t
         SET customer_id = NULL, gender = k.gender, birthday = NULL, country = NULL, province = NULL, city = NULL,
             fan = k.fan, joined_us = k.joined, left_us = k.until, next_us = NULL
         FROM unnest($1::text[], $2::bigint[], $3::text[], $4::bool[], $5::bigint[], $6::bigint[])
             AS k (shop_id, who, gender, fan, joined, until)
         WHERE t.shop_id = k.shop_id AND t.who = k.who
+            RETURNING t.shop_id, t.who
+        ) {MARK}
         """,
         *map(list, zip(*rows, strict=True)),
     )
