@@ -7,13 +7,14 @@ import time
 
 import uvloop
 
-from bench import claims, due, latency, previews, report, stream
+from bench import claims, due, latency, overviews, previews, report, stream
 
 ALL = {
     "stream": stream.main,
     "latency": latency.main,
     "due": due.main,
     "previews": previews.main,
+    "overviews": overviews.main,
     "claims": claims.main,
 }
 

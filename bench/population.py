@@ -10,6 +10,8 @@ from typing import Any
 from bench.servers import SHOP, Servers, connected
 from huitou_events import micros
 from segment_svc import histories
+from segment_svc.calendar import DAY, SLOT
+from segment_svc.sheets import mark, of_people
 
 PAST = timedelta(days=730)
 ITEMS = 2000
@@ -26,6 +28,30 @@ DEEDS = """
     SELECT h.shop_id, c.who, h.trade_id, h.type, '', h.at, h.source, h.event_id, h.amount, h.lines
     FROM history AS h JOIN customer AS c USING (shop_id, customer_id) WHERE h.trade_id IS NOT NULL
 """
+ACTS = f"""
+    INSERT INTO act (shop_id, slot_us, who, acts, views, dwell_seconds, dwells)
+    SELECT h.shop_id, h.at - mod(h.at, {SLOT}), c.who, count(*), count(*) FILTER (WHERE h.type = 'page.viewed'),
+        coalesce(sum(h.dwell_seconds), 0), count(h.dwell_seconds)
+    FROM history AS h JOIN customer AS c USING (shop_id, customer_id) WHERE h.type <> 'customer.updated'
+    GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+"""
+VISITS = """
+    INSERT INTO visit (shop_id, who, visit_id, begun_us, pages)
+    SELECT h.shop_id, c.who, h.visit_id, min(h.at), count(*)
+    FROM history AS h JOIN customer AS c USING (shop_id, customer_id) WHERE h.visit_id IS NOT NULL
+    GROUP BY 1, 2, 3
+"""
+TRAITS = f"""
+    INSERT INTO trait (shop_id, who, customer_id, gender, birthday, province, fan, joined_us)
+    SELECT h.shop_id, c.who, c.customer_id, h.changes::json ->> 'gender', (h.changes::json ->> 'birthday')::date,
+        h.changes::json ->> 'province', false,
+        CASE WHEN h.changes::json ->> 'member' = 'true' THEN h.at - mod(h.at, {SLOT}) END
+    FROM history AS h JOIN customer AS c USING (shop_id, customer_id) WHERE h.changes IS NOT NULL
+"""
+STALE_DAYS = mark(
+    "(SELECT shop_id, slot_us AS at FROM act) AS acted", f"(SELECT max(slot_us) / {DAY} * {DAY} FROM act)"
+)
+STALE_PEOPLE = f"INSERT INTO stale_people (shop_id, first_who) SELECT DISTINCT shop_id, {of_people('who')} FROM trait"
 
 
 async def populate(running: Servers, customers: int, *, due: bool = False) -> float:
@@ -46,8 +72,10 @@ async def populate(running: Servers, customers: int, *, due: bool = False) -> fl
                 records=[(SHOP, f"c{number}", 1, born, now, now if due else None) for number in numbers],
                 columns=CUSTOMER,
             )
-        await connection.execute(DEEDS, timeout=600)
-        await connection.execute("ANALYZE history, customer, deed", timeout=600)
+        for statement in (DEEDS, ACTS, VISITS, TRAITS, STALE_DAYS, STALE_PEOPLE):
+            await connection.execute(statement, timeout=600)
+        # What many rows were added to at once is looked up through every page, until it was cleaned up.
+        await connection.execute("VACUUM (ANALYZE) history, customer, deed, act, visit, trait", timeout=600)
     return time.perf_counter() - began
 
 
@@ -63,6 +91,8 @@ def past(number: int, now: int) -> Iterator[tuple[Any, ...]]:
         "has_phone": True,
         "sms_consent": chance.random() < 0.6,
     }
+    if number % 3 == 0:
+        profile["member"] = True
     yield _row(number, now - span, 0, "customer.updated", changes=json.dumps(profile))
     for place in range(1, EVENTS_EACH):
         at = now - 1 - int(span * chance.random() ** 1.5)
