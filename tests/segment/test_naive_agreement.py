@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from segment_svc import rules as language
-from segment_svc.evaluate import evaluate
+from segment_svc.birthdays import AHEAD
+from segment_svc.calendar import DAY
+from segment_svc.evaluate import courses, evaluate
 from segment_svc.facts import entry
 from segment_svc.people import NEVER, History, People, Person, changes
 from tests import make
@@ -41,6 +43,33 @@ def test_the_evaluator_agrees_with_the_naive_model_until_the_moment_it_promises(
         for name, rule in rules.items():
             for customer, t, value, until in zip(customers, at, *outcomes[name], strict=True):
                 check(rule, customer, t, value=bool(value), until=int(until), anchor=anchor)
+
+
+@effort(60)
+@given(st.data())
+def test_the_course_of_a_rule_turns_where_the_naive_model_does(data: st.DataObject) -> None:
+    anchor, zone = data.draw(st.sampled_from(random_cases.ANCHORS)), data.draw(st.sampled_from(random_cases.ZONES))
+    histories = [data.draw(random_cases.histories(name, anchor)) for name in ("ada", "bo")]
+    rules = {name: data.draw(random_rules.rules(anchor)) for name in ("first", "second")}
+    parsed = {name: language.parse(rule) for name, rule in rules.items()}
+    customers = [naive.Customer(events, ZoneInfo(zone)) for events in histories]
+    people = People.of([person(customer) for customer in customers], ZoneInfo(zone))
+    at = [data.draw(st.sampled_from(edges(customer, anchor))) for customer in customers]
+    limit = [t + data.draw(st.integers(0, 40) | st.integers(0, AHEAD // DAY)) * DAY for t in at]
+    found = courses(parsed, people, np.array(at), np.array(limit))
+    for name, rule in rules.items():
+        course = found[name]
+        for place, customer in enumerate(customers):
+            turns = course.moment[course.who == place].tolist()
+            assert turns == sorted(set(turns))
+            assert all(at[place] < turn <= limit[place] for turn in turns)
+            exact = not (turns and language.reads(parsed[name]).birthdays)
+            last = int(course.until[place]) - 1 if exact else limit[place]
+            there = [moment for moment in edges(customer, anchor) if at[place] <= moment <= last]
+            around = [turn + beside for turn in turns for beside in (-1, 0)]
+            for t in [*around, *there[:: max(len(there) // 12, 1)], *there[-2:]]:
+                flipped = sum(turn <= t for turn in turns) % 2
+                assert naive.evaluate(rule, customer, t) == bool(course.value[place]) ^ bool(flipped), f"{name} at {t}"
 
 
 def check(rule: naive.Rule, customer: naive.Customer, t: int, *, value: bool, until: int, anchor: datetime) -> None:

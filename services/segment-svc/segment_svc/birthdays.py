@@ -16,6 +16,8 @@ from segment_svc.people import NEVER, UNKNOWN, Ints
 LAST_YEAR = 9998
 YEARLY = 350 * DAY
 """So long a time before a birthday leaves days in every year, solar or lunar, on which none is near."""
+AHEAD = 365 * DAY
+"""So far ahead of somebody's present everything about their birthdays is known."""
 YEARS_AHEAD = 10
 """Within so many years there is a day on which none is near, if there ever is: leap years may be eight apart."""
 

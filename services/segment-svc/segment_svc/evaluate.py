@@ -33,7 +33,7 @@ from segment_svc.nodes import (
 )
 from segment_svc.occurrences import measured
 from segment_svc.people import Bools, Ints, People
-from segment_svc.spells import Truth, every, lasting, opposite, outcome, simplest, some
+from segment_svc.spells import Course, Truth, course, every, lasting, opposite, outcome, simplest, some
 from segment_svc.steps import summed, within
 from segment_svc.view import View
 
@@ -49,6 +49,15 @@ def evaluate(rules: Mapping[str, Rule], people: People, at: Ints) -> dict[str, O
     """Evaluate expanded rules for all people, each at their own moment `at` (size,), microseconds since 1970."""
     evaluation = Evaluation(View(people, at))
     return {name: Outcome(*outcome(evaluation.truth(rule), at)) for name, rule in rules.items()}
+
+
+def courses(rules: Mapping[str, Rule], people: People, at: Ints, limit: Ints) -> dict[str, Course]:
+    """How expanded rules go for all people, each from their moment `at` until their `limit` (size,).
+
+    That of a rule with a birthday is told for `birthdays.AHEAD` from `at` on, and no further.
+    """
+    evaluation = Evaluation(View(people, at))
+    return {name: course(evaluation.truth(rule), at, limit) for name, rule in rules.items()}
 
 
 class Evaluation:

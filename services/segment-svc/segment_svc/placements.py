@@ -120,10 +120,9 @@ async def _settle(
         if known:
             customer.person = known.person
         way = _walk(customer, there, now, building)
-        way.at = now
         for audience in sorted(building):
             if found.holding[audience][place] != (audience in way.inside):
-                way.move(audience, audience not in way.inside)
+                way.move(audience, now)
         way.at = until
         (whole if known else partly).append(way)
     if hastened:

@@ -36,7 +36,8 @@ REPURCHASE = "repurchase"
 @dataclass(frozen=True, slots=True)
 class Reads:
     """What beside time can change a rule's value; `attributes` are names of changes (`people.CHANGING`), and
-    `repurchase` for the shop's cycles. `days` tells whether it goes by days of the shop's calendar."""
+    `repurchase` for the shop's cycles. `days` tells whether it goes by days of the shop's calendar, `birthdays`
+    whether by the days on which they fall."""
 
     events: frozenset[str] = frozenset()
     attributes: frozenset[str] = frozenset()
@@ -44,6 +45,7 @@ class Reads:
     audiences: frozenset[str] = frozenset()
     tiers: bool = False
     days: bool = False
+    birthdays: bool = False
 
     def __or__(self, other: Reads) -> Reads:
         return Reads(
@@ -53,6 +55,7 @@ class Reads:
             self.audiences | other.audiences,
             self.tiers or other.tiers,
             self.days or other.days,
+            self.birthdays or other.birthdays,
         )
 
 
@@ -81,7 +84,7 @@ def reads(rule: Rule) -> Reads:
         case Scored():
             return Reads(attributes=frozenset(name for name, _ in rule.given))
         case Birthday():
-            return Reads(attributes=frozenset({"birthday"}), days=True)
+            return Reads(attributes=frozenset({"birthday"}), days=True, birthdays=True)
         case Occurred():
             return Reads(events=_events(rule), days=rule.measure == "days")
 

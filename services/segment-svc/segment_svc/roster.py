@@ -19,10 +19,14 @@ LOCK = 0x726F7374
 
 @dataclass(frozen=True)
 class Selection:
-    """Rules to evaluate together, by audience; equal for shops with equal rules, so that these share one pass."""
+    """Rules to evaluate together, by audience; equal for shops with equal rules, so that these share one pass.
+
+    `birthdays` are the audiences that go by these: how they go is known for a year ahead.
+    """
 
     timezone: ZoneInfo
     rules: Mapping[str, Rule] = field(hash=False)
+    birthdays: frozenset[str] = field(hash=False)
     key: frozenset[tuple[str, Rule]] = frozenset()
 
 
@@ -143,4 +147,5 @@ def _signals(rule: Rule) -> frozenset[str]:
 
 @lru_cache(maxsize=4096)
 def _selection(timezone: ZoneInfo, chosen: frozenset[tuple[str, Rule]]) -> Selection:
-    return Selection(timezone, dict(chosen), chosen)
+    birthdays = frozenset(audience for audience, rule in chosen if rules.reads(rule).birthdays)
+    return Selection(timezone, dict(chosen), birthdays, chosen)

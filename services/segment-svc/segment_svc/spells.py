@@ -24,6 +24,16 @@ class Spell(NamedTuple):
 Truth: TypeAlias = Spell | Steps
 
 
+class Course(NamedTuple):
+    """How a value goes from each customer's present to a later moment, both included: what it is at the present
+    (size,), the turns after that, by customer and in order, and the first one beyond (size,), else NEVER."""
+
+    value: Bools
+    who: Ints
+    moment: Ints
+    until: Ints
+
+
 def lasting(value: Bools) -> Spell:
     """A value that time does not change."""
     return Spell(np.where(value, EARLIEST, NEVER), np.full(len(value), NEVER))
@@ -39,6 +49,30 @@ def outcome(truth: Truth, at: Ints) -> tuple[Bools, Ints]:
     start, end = truth
     value = (start <= at) & (at < end)
     return value, np.where(value, end, np.where((at < start) & (start < end), start, NEVER))
+
+
+def course(truth: Truth, at: Ints, limit: Ints) -> Course:
+    """The value from each customer's present until their limit (size,)."""
+    if isinstance(truth, Steps):
+        within = truth.moment <= limit[truth.who]
+        taken, beyond = np.flatnonzero(within), np.flatnonzero(~within)
+        beyond = beyond[firsts(truth.who[beyond])]
+        until = np.full(len(at), NEVER)
+        until[truth.who[beyond]] = truth.moment[beyond]
+        return Course(truth.value, truth.who[taken], truth.moment[taken], until)
+    value, until = outcome(truth, at)
+    taken = np.flatnonzero(until <= limit)
+    if not len(taken):
+        return Course(value, taken, taken, until)
+    moment = until[taken]
+    # Who began since may have ended since, too.
+    following = np.where(value[taken], NEVER, truth.end[taken])
+    until[taken] = following
+    twice = following <= limit[taken]
+    until[taken[twice]] = NEVER
+    who, moment = np.concatenate((taken, taken[twice])), np.concatenate((moment, following[twice]))
+    order = np.argsort(who, kind="stable")
+    return Course(value, who[order], moment[order], until)
 
 
 def opposite(truth: Truth, at: Ints) -> Truth:

@@ -1,7 +1,8 @@
 """A customer's way from a moment to now: at each moment where something changes, who enters and who leaves is said.
 
-Nothing changes between a moment and the next one that evaluating promises, so a walk looks at these moments only. What
-a late event or a build changes was not seen in its time: it is found now, and only what it comes to is said.
+Evaluating tells of each rule at which moments it turns until now, what the later news led to included: one look is the
+whole way, however much happened on it. What a late event or a build changes was not seen in its time: it is found now,
+and only what it comes to is said.
 """
 
 from collections import defaultdict
@@ -14,8 +15,9 @@ import numpy as np
 from huitou_chassis import Tx
 from huitou_events import AudienceEntered, AudienceLeft, Event, moment
 from segment_svc import customers, members, moves, rules
+from segment_svc.birthdays import AHEAD
 from segment_svc.customers import Customer
-from segment_svc.evaluate import evaluate
+from segment_svc.evaluate import courses
 from segment_svc.moves import Move, Way
 from segment_svc.people import NEVER, People
 from segment_svc.roster import Roster, Selection
@@ -74,14 +76,16 @@ class Walk:
         self.moves += [Move(at, audience, False) for audience in leaving]
         self.inside = {audience: since for audience, since in self.inside.items() if audience not in leaving}
 
-    def move(self, audience: str, entered: bool) -> None:
+    def move(self, audience: str, at: int) -> None:
+        """In or out of the audience at the moment, whichever the customer is not."""
         if self.inside is self.customer.members:
             self.inside = dict(self.inside)
+        entered = audience not in self.inside
         if entered:
-            self.inside[audience] = self.at
+            self.inside[audience] = at
         else:
             del self.inside[audience]
-        self.moves.append(Move(self.at, audience, entered))
+        self.moves.append(Move(at, audience, entered))
 
 
 async def advance(tx: Tx, walks: Sequence[Walk]) -> None:
@@ -119,22 +123,30 @@ def _groups(walks: Iterable[Walk]) -> Iterable[tuple[Selection, list[Walk]]]:
 
 
 def _look(selection: Selection, group: Sequence[Walk]) -> None:
-    """Evaluates the group, each at their own moment, and moves each to their next."""
+    """Evaluates the group, each at their own moment, and moves each on, nearly always until now."""
     people = People.of([walk.customer.person for walk in group], selection.timezone)
     at = np.array([walk.at for walk in group], np.int64)
-    until = np.full(len(group), NEVER, np.int64)
+    limit = np.array([walk.now for walk in group], np.int64)
+    if selection.birthdays:
+        np.minimum(limit, at + AHEAD, out=limit)
+    following = np.full(len(group), NEVER, np.int64)
     places: dict[str, list[int]] = defaultdict(list)
     for place, walk in enumerate(group):
         for audience in walk.inside:
             places[audience].append(place)
-    for audience, outcome in evaluate(selection.rules, people, at).items():
+    for audience, course in courses(selection.rules, people, at, limit).items():
         inside = np.zeros(len(group), np.bool_)
         inside[places.get(audience, [])] = True
-        np.minimum(until, outcome.until, out=until)
-        for place in np.flatnonzero(inside != outcome.value).tolist():
-            group[place].move(audience, not inside[place])
-    for walk, following in zip(group, until.tolist(), strict=True):
-        walk.at = following
+        for place in np.flatnonzero(inside != course.value).tolist():
+            group[place].move(audience, group[place].at)
+        for place, turned in zip(course.who.tolist(), course.moment.tolist(), strict=True):
+            group[place].move(audience, turned)
+        np.minimum(following, course.until, out=following)
+        if audience in selection.birthdays:
+            # What follows a turn is not known for as long as the turn itself was: there it is looked at again.
+            following[course.who] = np.minimum(following[course.who], limit[course.who])
+    for walk, then in zip(group, following.tolist(), strict=True):
+        walk.at = then
 
 
 async def _reached(tx: Tx, walks: Sequence[Walk]) -> dict[tuple[str, str], str]:
