@@ -1,30 +1,29 @@
-"""The loop that reads Kafka: fetch, take lanes in transactions, commit the next offsets.
+"""The loop that reads Kafka: fetch, have lanes take records in transactions (lanes.py), commit the next offsets.
 
-A lane is one partition number of all topics: the key decides it, so one customer's records of every topic come in one
-batch. Lanes are taken side by side, or together where few records came. A crash between the two commits reads again,
-and the inbox drops what was taken.
+A crash between the two commits reads again, and the inbox drops what was taken.
 
-When partitions move, the batch in hand is finished first; then the new owner counts up their epochs in the database,
-and whoever still holds the old ones writes nothing more. A client that fails, or is given no partitions for long, is
-left for a new one: aiokafka's does not come back by itself when its coordination has ended with an error.
+When partitions move, transactions under way are finished first, and what waits is forgotten; then the new owner counts
+up the partitions' epochs in the database, and whoever still holds the old ones writes nothing more; reading goes on
+from the offsets. A client that fails, or is given no partitions for long, is left for a new one: aiokafka's does not
+come back by itself when its coordination has ended with an error.
 """
 
 import asyncio
 import time
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable
+from functools import partial
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import KafkaError, KafkaTimeoutError
 
-from huitou_chassis import fencing, telemetry, topics
-from huitou_chassis.batch import LONGEST_PAUSE, TRANSIENT, process
+from huitou_chassis import fencing, topics
+from huitou_chassis.batch import LONGEST_PAUSE, TRANSIENT
 from huitou_chassis.fencing import Epochs, Place
-from huitou_chassis.pace import Pace
+from huitou_chassis.lanes import Batch, Lanes
 from huitou_chassis.precedence import Fetched, Precedence
 from huitou_chassis.progress import Progress
-from huitou_chassis.record import Record
 from huitou_chassis.security import kafka_options, why
 from huitou_chassis.service import Context
 
@@ -36,8 +35,6 @@ JOIN_SECONDS = 30
 COMMIT_SECONDS = 10
 STOP_SECONDS = 5
 FETCH_BYTES = 4 * 1024 * 1024
-WORTHWHILE = 500
-"""So many records are worth a transaction of their own."""
 
 log = structlog.get_logger()
 
@@ -45,12 +42,14 @@ log = structlog.get_logger()
 class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
     """The records of one worker. `ready` is set while partitions are assigned."""
 
+    _lanes: Lanes
+
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
-        self._taking = asyncio.Lock()
+        self._adding = asyncio.Lock()
         self._epochs: Epochs | None = None
         self._precedence = Precedence(ctx.service.after)
-        self._pace = Pace(ctx.settings.batch)
+        self._failed: KafkaError | None = None
         self.ready = asyncio.Event()
         self.progress = Progress()
 
@@ -62,20 +61,25 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
             if not await _started(consumer, stop):
                 return
             try:
-                consumer.subscribe(self._ctx.service.topics, listener=self)
-                await self._read(consumer, stop)
+                async with asyncio.TaskGroup() as group:
+                    self._lanes = Lanes(self._ctx, group, self.progress.taking, partial(self._commit, consumer))
+                    consumer.subscribe(self._ctx.service.topics, listener=self)
+                    await self._read(consumer, stop)
+                    self._lanes.clear()
             finally:
                 self.ready.clear()
-                self._epochs = None
+                self._epochs = self._failed = None
                 self._precedence.clear()
                 await _within(STOP_SECONDS, consumer.stop())
 
     async def on_partitions_revoked(self, revoked: list[TopicPartition]) -> None:
-        """Waits for the batch in hand, so that its offsets are committed while they are still ours."""
+        """Waits for what is under way, so that its offsets are committed while they are still ours."""
         self.ready.clear()
-        async with self._taking:
+        async with self._adding:
             self._epochs = None
             self._precedence.clear()
+            self._lanes.clear()
+            await self._lanes.at_rest()
             log.info("partitions given back", partitions=len(revoked))
 
     async def on_partitions_assigned(self, assigned: list[TopicPartition]) -> None:
@@ -99,18 +103,15 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
         )
 
     async def _read(self, consumer: AIOKafkaConsumer, stop: asyncio.Event) -> None:
-        """Takes batch after batch; returns at `stop`, or when the client had better be replaced."""
+        """Fetches again and again; returns at `stop`, or when the client had better be replaced."""
         joined = time.monotonic()
         while not stop.is_set():
             try:
-                fetched: Fetched = await consumer.getmany(timeout_ms=POLL_MS, max_records=self._pace.size)
-                if fetched or self._precedence:
-                    async with self._taking:
-                        if fetched := await self._precedence.sift(consumer, fetched):
-                            self._epochs = self._epochs or await self._taken_over(consumer)
-                            await self._take(consumer, fetched, self._epochs)
+                await self._fetch(consumer)
             except KafkaError as error:
-                log.warning("the group is joined again", error=repr(error))
+                self._failed = error
+            if self._failed is not None:
+                log.warning("the group is joined again", error=repr(self._failed))
                 await asyncio.sleep(0.2)
                 return
             if self.ready.is_set():
@@ -121,11 +122,32 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
             if self.progress.looks() and not stop.is_set():
                 await self.progress.look(consumer)
 
+    async def _fetch(self, consumer: AIOKafkaConsumer) -> None:
+        await self._lanes.until_room()
+        fetched: Fetched = await consumer.getmany(timeout_ms=POLL_MS, max_records=self._lanes.room)
+        if not fetched and not self._precedence:
+            return
+        async with self._adding:
+            if not self.ready.is_set():
+                return
+            if self._epochs is None:
+                # What was fetched before may not follow what was taken last: it is fetched again.
+                self._epochs = await self._taken_over(consumer)
+                return
+            ready = await self._precedence.sift(consumer, fetched)
+            places = sorted(ready, key=self._precedence.order)
+            self._lanes.add((record for place in places for record in ready[place]), self._epochs)
+
     async def _taken_over(self, consumer: AIOKafkaConsumer) -> Epochs:
         """Fences who had the partitions before, and finds out where they were left; waits for the database."""
         places = sorted(consumer.assignment())
         left = await asyncio.gather(*(consumer.committed(place) for place in places))
         self.progress.begin(dict(zip(places, left, strict=True)))
+        for place, offset in zip(places, left, strict=True):
+            if offset is None:
+                await consumer.seek_to_beginning(place)
+            else:
+                consumer.seek(place, offset)
         while True:
             try:
                 return await fencing.take(
@@ -135,39 +157,20 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
                 log.warning("taking partitions is tried again", error=type(error).__name__)
                 await asyncio.sleep(LONGEST_PAUSE)
 
-    async def _take(self, consumer: AIOKafkaConsumer, fetched: Fetched, epochs: Epochs) -> None:
-        began = time.perf_counter()
-        self.progress.taking(fetched)
-        lanes: dict[int, list[Record]] = {}
-        mine: dict[int, dict[Place, int]] = {}
-        # Partitions that moved while their records waited for the batch before are read by others.
-        fetched = {place: records for place, records in fetched.items() if Place(*place) in epochs}
-        for place in sorted(fetched, key=self._precedence.order):
-            lanes.setdefault(place.partition, []).extend(map(Record.of, fetched[place]))
-            mine.setdefault(place.partition, {})[Place(*place)] = epochs[Place(*place)]
-        async with asyncio.TaskGroup() as group:
-            for numbers in _together(lanes):
-                records = [record for number in numbers for record in lanes[number]]
-                theirs = {place: epoch for number in numbers for place, epoch in mine[number].items()}
-                group.create_task(process(self._ctx, records, theirs))
-        took = time.perf_counter() - began
-        telemetry.BATCH_SECONDS.observe(took)
-        self._pace.note(sum(map(len, lanes.values())), took)
-        await self._commit(consumer, fetched)
-        self.progress.taken(fetched)
-
-    async def _commit(self, consumer: AIOKafkaConsumer, fetched: Fetched) -> None:
+    async def _commit(self, consumer: AIOKafkaConsumer, batch: Batch) -> None:
         self._ctx.failpoints.reach("before-offsets")
         try:
-            offsets = {place: records[-1].offset + 1 for place, records in fetched.items()}
+            offsets = {place: records[-1].offset + 1 for place, records in batch.items()}
             await asyncio.wait_for(consumer.commit(offsets), COMMIT_SECONDS)
         except KafkaError as error:
             # After a rebalance another member reads these again, and the inbox drops them.
             log.warning("offsets not committed", error=type(error).__name__)
-        except TimeoutError as error:
+        except TimeoutError:
             # Such a client would go on without ever committing; the next one reads these again.
-            raise KafkaTimeoutError("offsets were not committed in time") from error
+            self._failed = KafkaTimeoutError("offsets were not committed in time")
+            return
         self._ctx.failpoints.reach("after-offsets")
+        self.progress.taken(batch)
 
     async def _wait_for_topics(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
@@ -180,13 +183,6 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
                     return
                 log.warning("topics are waited for; `huitou topics` makes them", missing=missing)
             await asyncio.sleep(0.5)
-
-
-def _together(lanes: Mapping[int, Sequence[Record]]) -> list[list[int]]:
-    """The lanes of each transaction: where few records came they share one, since one costs much whatever its size."""
-    numbers = sorted(lanes)
-    transactions = max(1, min(len(numbers), sum(map(len, lanes.values())) // WORTHWHILE))
-    return [numbers[start::transactions] for start in range(transactions)]
 
 
 async def _started(consumer: AIOKafkaConsumer, stop: asyncio.Event) -> bool:
