@@ -57,6 +57,12 @@ async def test_a_price_that_comes_late_changes_the_discounts_before(segment: Sta
     assert (await discounts(segment))["total"]["discount"] == 0.5
 
 
+async def test_lines_of_any_size_are_valued_exactly(segment: Stage) -> None:
+    most = line("i1", quantity=2**31 - 1)
+    await segment.deliver(priced("i1", 2**53 - 1), make.paid(amount=7, items=[most, most, most]))
+    assert (await discounts(segment))["total"]["list_amount"] == 3 * (2**53 - 1) * (2**31 - 1)
+
+
 async def test_regions_are_listed_the_most_visited_first(segment: Stage) -> None:
     await segment.deliver(
         *(

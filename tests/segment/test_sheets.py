@@ -134,7 +134,7 @@ def test_persons_are_numbered_whether_their_numbers_lie_close_or_far_apart(seed:
     columns = [
         [least + chance.randrange(span) for _ in range(chance.randint(0, 9))] for _ in range(chance.randint(1, 4))
     ]
-    who, persons = ledgers._numbered([np.array(column, np.int64) for column in columns])
+    who, persons = ledgers.numbered([np.array(column, np.int64) for column in columns])
     assert who.tolist() == sorted({*who.tolist(), *(number for column in columns for number in column)})
     assert [[int(who[place]) for place in part] for part in persons] == columns
 

@@ -22,7 +22,7 @@ def _deals(columns: tuple[str, ...], chosen: str) -> str:
     return f"""
     WITH near AS MATERIALIZED (
         SELECT DISTINCT who, trade_id FROM deed
-        WHERE shop_id = $1 AND type IN ('trade.paid', 'trade.completed') AND at >= $3 AND at < $4
+        WHERE shop_id = $1 AND type IN ('trade.paid', 'trade.completed') AND at >= $2 AND at < $3
     ), deal AS MATERIALIZED (
         SELECT near.who, near.trade_id, completed_at, completed_amount, refunded, refunds, {chosen},
             CASE WHEN by_payment THEN paid_at ELSE completed_at END AS paid_at,
@@ -32,7 +32,7 @@ def _deals(columns: tuple[str, ...], chosen: str) -> str:
             SELECT {_of("paid", *place, *columns)}, {_of("completed", *place, *columns)}, {_of("closed", *place)},
                 coalesce(sum(amount) FILTER (WHERE type = 'trade.refunded'), 0) AS refunded,
                 count(*) FILTER (WHERE type = 'trade.refunded') AS refunds
-            FROM deed WHERE shop_id = $1 AND who = near.who AND trade_id = near.trade_id AND at <= $5
+            FROM deed WHERE shop_id = $1 AND who = near.who AND trade_id = near.trade_id AND at <= $4
         ) AS told CROSS JOIN LATERAL (
             SELECT paid_at IS NOT NULL
                 AND (completed_at IS NULL OR {_place("paid")} <= {_place("completed")})
@@ -44,7 +44,7 @@ def _deals(columns: tuple[str, ...], chosen: str) -> str:
 
 DEALS = _deals(("amount",), "refunds > 0 AND refunded >= completed_amount AS undone")
 DEALS_WITH_LINES = _deals(("amount", "lines"), "CASE WHEN by_payment THEN paid_lines ELSE completed_lines END AS lines")
-"""The deals of shop $1 that were paid or completed from $3 until before $4, with what is known at $5.
+"""The deals of shop $1 that were paid or completed from $2 until before $3, with what is known at $4.
 
 A deal is paid once, at the earlier of payment and completion, unless it was closed before it was completed: then it was
 not paid, or only with its completion.

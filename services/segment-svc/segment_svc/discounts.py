@@ -1,13 +1,28 @@
 """How much less than the catalogue's prices customers paid, by days and regions."""
 
-from dataclasses import dataclass, field
-from typing import NamedTuple
+import asyncio
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
 
 from huitou_chassis import Tx
-from segment_svc.deals import DEALS_WITH_LINES, make_room
+from segment_svc import bills, sheets
+from segment_svc.bills import Bills
+from segment_svc.crowds import Crowd, crowd
+from segment_svc.gatherings import turn
 from segment_svc.insights import PLACES
+from segment_svc.ledgers import NO_NUMBERS, numbered
 from segment_svc.overviews import share
+from segment_svc.people import Bools, Ints
 from segment_svc.periods import Period
+from segment_svc.sheets import People
+from segment_svc.splits import PART, sums
+
+COLUMNS = ("who", "at", "amount", "bill", "item", "quantity")
+NO_BILLS = Bills([], *(NO_NUMBERS for _ in COLUMNS))
 
 
 @dataclass
@@ -42,47 +57,102 @@ class Discounts:
 
 async def discounts(tx: Tx, shop: str, period: Period) -> Discounts:
     """The discounts of the period's paid trades, by its days and by where the customers are known to be now."""
-    await make_room(tx)
-    rows = await tx.fetch(PAID, shop, list(period.bounds), period.bounds[0], period.until, tx.us)
-    found = Discounts(Discount(), [Discount() for _ in period.days])
-    for kind, day, *rest in rows:
-        places, numbers = rest[: len(PLACES)], Discount(*(int(number or 0) for number in rest[len(PLACES) :]))
-        if kind < len(PLACES):
-            found.regions[PLACES[kind]].append(Region(places[kind], numbers))
-        elif day is None:
-            found.total = numbers
-        else:
-            found.days[day - 1] = numbers
-    for regions in found.regions.values():
-        regions.sort(key=lambda one: (-one.discount.paid_amount, one.name is None, one.name or ""))
-    return found
+    async with turn(tx):
+        found = await bills.read(tx, shop, period)
+        prices, people = await _prices(tx, shop), await sheets.people(tx, shop)
+        return await asyncio.to_thread(_work_out, found, prices, people, period)
 
 
-PAID = f"""
-    {DEALS_WITH_LINES}, paid AS MATERIALIZED (
-        SELECT width_bucket(paid_at, $2::bigint[]) AS day, who, trade_id, paid_at, paid_amount, lines
-        FROM deal WHERE paid_at >= $3 AND paid_at < $4 AND NOT (refunds > 0 AND refunded >= paid_amount)
-    ), line AS MATERIALIZED (
-        SELECT day, who, trade_id, paid_at, paid_amount, l.value ->> 0 AS item_id,
-            (l.value ->> 2)::numeric AS quantity
-        FROM paid LEFT JOIN LATERAL json_array_elements(lines::json) AS l ON true
-    ), valid AS MATERIALIZED (
-        -- An item's first price holds before it, too: a catalogue often comes later than the first trades.
-        SELECT item_id, price, lead(at) OVER later AS until,
-            CASE WHEN row_number() OVER later > 1 THEN at ELSE -9223372036854775808 END AS since
-        FROM price WHERE shop_id = $1 AND item_id IN (SELECT item_id FROM line)
-        WINDOW later AS (PARTITION BY item_id ORDER BY at, source, event_id)
-    ), priced AS MATERIALIZED (
-        SELECT l.who, l.trade_id, l.day, l.paid_amount, sum(v.price * l.quantity) AS listed,
-            count(*) = count(v.price) AS known
-        FROM line AS l LEFT JOIN valid AS v
-            ON v.item_id = l.item_id AND v.since <= l.paid_at AND (v.until IS NULL OR l.paid_at < v.until)
-        GROUP BY l.who, l.trade_id, l.day, l.paid_amount
+Prices: TypeAlias = Mapping[str, bytes]
+
+
+async def _prices(tx: Tx, shop: str) -> Prices:
+    """Of each item its prices in order, each as its moment and its amount in 8 bytes."""
+    rows = await tx.fetch(
+        """
+        SELECT item_id, string_agg(int8send(at) || int8send(price), '' ORDER BY at, source, event_id)
+        FROM price WHERE shop_id = $1 GROUP BY item_id
+        """,
+        shop,
     )
-    SELECT CASE WHEN grouping(country) = 0 THEN 0 WHEN grouping(province) = 0 THEN 1 WHEN grouping(city) = 0 THEN 2
-            ELSE 3 END, day, country, province, city,
-        count(*), count(*) FILTER (WHERE known), sum(listed) FILTER (WHERE known),
-        sum(paid_amount) FILTER (WHERE known)
-    FROM priced AS p LEFT JOIN trait AS t ON t.shop_id = $1 AND t.who = p.who
-    GROUP BY GROUPING SETS ((), (day), (country), (province), (city))
-"""
+    return {row[0]: row[1] for row in rows}
+
+
+def _work_out(found: Sequence[Bills], prices: Prices, people: Sequence[People], period: Period) -> Discounts:
+    together = _together(found)
+    listed = _listed(together, prices)
+    inside = (together.at >= period.bounds[0]) & (together.at < period.until)
+    priced = inside & listed.known
+    who, (persons,) = numbered([together.who])
+    there = crowd(people).of(who)
+    lines = priced[listed.bill]
+
+    def grouped(group: Ints, groups: int) -> list[Discount]:
+        """By the group of each bill."""
+        of_line = group[listed.bill[lines]]
+        low, high = sums(of_line, listed.low[lines], groups), sums(of_line, listed.high[lines], groups)
+        columns = (
+            np.bincount(group[inside], minlength=groups).tolist(),
+            np.bincount(group[priced], minlength=groups).tolist(),
+            [one + (other << PART) for one, other in zip(low, high, strict=True)],
+            sums(group[priced], together.amount[priced], groups),
+        )
+        return [Discount(*row) for row in zip(*columns, strict=True)]
+
+    days = grouped(np.searchsorted(period.bounds, together.at, "right") - 1, len(period.days))
+    places = grouped(there.place[persons].astype(np.int64), len(there.places))
+    return Discounts(_sum(days), days, {kind: _regions(there, places, which) for which, kind in enumerate(PLACES)})
+
+
+def _regions(there: Crowd, places: Sequence[Discount], which: int) -> list[Region]:
+    """Of one kind, from the discounts of each of the crowd's places."""
+    found: dict[str | None, list[Discount]] = defaultdict(list)
+    for place, one in zip(there.places, places, strict=True):
+        if one.paid_trades:
+            found[place[which]].append(one)
+    regions = [Region(name, _sum(parts)) for name, parts in found.items()]
+    return sorted(regions, key=lambda one: (-one.discount.paid_amount, one.name is None, one.name or ""))
+
+
+def _sum(parts: Sequence[Discount]) -> Discount:
+    return Discount(*(sum(getattr(one, name) for one in parts) for name in Discount.__dataclass_fields__))
+
+
+def _together(found: Sequence[Bills]) -> Bills:
+    """All of them as one, with each item once."""
+    items: dict[str, int] = {}
+    before, parts = 0, [NO_BILLS]
+    for one in found:
+        codes = np.array([*(items.setdefault(item, len(items)) for item in one.items), -1])
+        parts.append(replace(one, bill=one.bill + before, item=codes[one.item]))
+        before += len(one.who)
+    columns = (np.concatenate([getattr(part, name) for part in parts]) for name in COLUMNS)
+    return Bills(list(items), *columns)
+
+
+@dataclass(frozen=True)
+class Listed:
+    """What each line with a price comes to, `low` + (`high` << PART), and of which bills all lines have one."""
+
+    bill: Ints
+    low: Ints
+    high: Ints
+    known: Bools
+
+
+def _listed(found: Bills, prices: Prices) -> Listed:
+    columns = [np.frombuffer(prices.get(item, b""), ">i8").astype(np.int64).reshape(-1, 2) for item in found.items]
+    numbers = np.array([len(column) for column in columns], np.int64)
+    since, price = np.concatenate([np.empty((0, 2), np.int64), *columns]).T
+    first = np.cumsum(numbers) - numbers
+    # Moments by their rank among the prices', so that item and moment are one number to look up.
+    moments = np.sort(since)
+    keys = np.repeat(np.arange(len(numbers)), numbers) << 32 | np.searchsorted(moments, since, "right")
+    has_price = (found.item >= 0) & (np.append(numbers, 0)[found.item] > 0)
+    item, bill, quantity = found.item[has_price], found.bill[has_price], found.quantity[has_price]
+    place = np.searchsorted(keys, item << 32 | np.searchsorted(moments, found.at[bill], "right"), "right") - 1
+    # An item's first price holds before it, too: a catalogue often comes later than the first trades.
+    of_line = price[np.maximum(place, first[item])]
+    told, valued = (np.bincount(bills, minlength=len(found.who)) for bills in (found.bill, bill))
+    low, high = (of_line & (1 << PART) - 1) * quantity, (of_line >> PART) * quantity
+    return Listed(bill, low, high, (told > 0) & (told == valued))

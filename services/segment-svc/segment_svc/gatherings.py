@@ -21,9 +21,14 @@ _TURNS: WeakKeyDictionary[Database, asyncio.Semaphore] = WeakKeyDictionary()
 
 async def gathered(tx: Tx, shop: str, period: Period, work: Work[Found]) -> Found:
     """What `work` makes of what happened and of the shop's customers, beside the other calls of the process."""
-    async with _TURNS.setdefault(tx.ctx.db, asyncio.Semaphore(1)):
+    async with turn(tx):
         spans, people = await sheets.spans(tx, shop, period), await sheets.people(tx, shop)
         return await asyncio.to_thread(_work_out, spans, people, period, work)
+
+
+def turn(tx: Tx) -> asyncio.Semaphore:
+    """What lets one call of the process after the other do this."""
+    return _TURNS.setdefault(tx.ctx.db, asyncio.Semaphore(1))
 
 
 def _work_out(spans: Sequence[Span], people: Sequence[People], period: Period, work: Work[Found]) -> Found:

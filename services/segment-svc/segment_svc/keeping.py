@@ -3,7 +3,8 @@
 import time
 
 from huitou_chassis import Context, Tx
-from segment_svc.calendar import DAY, SLOT
+from segment_svc.bills import BILL_SHEET
+from segment_svc.calendar import DAY
 from segment_svc.deals import make_room
 from segment_svc.sheets import BLOCK, DAY_SHEET, PEOPLE_SHEET
 
@@ -33,6 +34,8 @@ async def _keep_span(ctx: Context) -> bool:
             UNION ALL
             (SELECT shop_id, at_us, length_us FROM day_sheet WHERE until_us <= $1 LIMIT 1)
             UNION ALL
+            (SELECT shop_id, at_us, length_us FROM day_sheet WHERE bills IS NULL LIMIT 1)
+            UNION ALL
             (SELECT shop_id, at_us, length_us FROM day_sheet WHERE length_us < {DAY} AND at_us < $2 LIMIT 1)
             LIMIT 1
             """,
@@ -55,11 +58,10 @@ async def _keep(tx: Tx, shop: str, at: int, length: int) -> None:
     await tx.execute(f"DELETE FROM day_sheet WHERE {inside}", shop, at, at + length)
     await tx.execute(
         f"""
-        INSERT INTO day_sheet (shop_id, at_us, length_us, acts, deals, looks, until_us)
-        SELECT $1::text, $3::bigint, $4::bigint - $3, * FROM ({DAY_SHEET})
+        INSERT INTO day_sheet (shop_id, at_us, length_us, acts, deals, looks, until_us, bills, lines, items)
+        SELECT $1::text, $2::bigint, $3::bigint - $2, * FROM ({DAY_SHEET}) AS d CROSS JOIN ({BILL_SHEET}) AS b
         """,
         shop,
-        SLOT,
         at,
         at + length,
         tx.us,

@@ -74,7 +74,7 @@ class Different:
 
 def ledger(found: Sequence[Span], period: Period) -> Ledger:
     """The period's part of what happened in these days and hours."""
-    who, persons = _numbered([*(span.acts.who for span in found), *(span.deals.who for span in found)])
+    who, persons = numbered([*(span.acts.who for span in found), *(span.deals.who for span in found)])
     acts: list[list[list[Persons]]] = [[[] for _ in period.days] for _ in range(LEVELS)]
     deals: list[list[list[Deals]]] = [[[] for _ in period.days] for _ in range(KINDS)]
     looks: list[list[NDArray[Any]]] = [[] for _ in period.days]
@@ -131,7 +131,7 @@ def _cut(mark: Ints, sorts: int, runs: Sequence[Run]) -> Iterator[tuple[int, int
             yield sort, place, slice(start, end)
 
 
-def _numbered(columns: Sequence[Ints]) -> tuple[Ints, list[Persons]]:
+def numbered(columns: Sequence[Ints]) -> tuple[Ints, list[Persons]]:
     """Different numbers in order, all that the columns have among them, and the places of each column's."""
     there = [column for column in columns if len(column)]
     if not there:

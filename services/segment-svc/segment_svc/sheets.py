@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import orjson
@@ -21,7 +21,6 @@ from segment_svc.deals import DEALS, make_room
 from segment_svc.people import Ints
 from segment_svc.periods import Period
 
-Packed: TypeAlias = tuple[bytes, bytes, bytes]
 MOST_SECONDS = 10
 SLOTS = DAY // SLOT
 HOUR = 4 * SLOT
@@ -79,12 +78,14 @@ class People:
     kind: Ints
 
 
-def _columns(packed: bytes, *widths: int) -> list[Ints]:
+def columns(packed: bytes, *widths: int) -> list[Ints]:
     """Columns of whole numbers of so many bytes each, one column after the other."""
     rows, at = len(packed) // sum(widths), 0
     found: list[Any] = []
     for width in widths:
-        found.append(np.frombuffer(packed, f">i{width}", rows, at).astype(np.int64 if width > 4 else np.int32))
+        column = np.frombuffer(packed, f">i{width}", rows, at)
+        # Those of 8 bytes are most of it, and are not copied.
+        found.append(column if width > 4 else column.astype(np.int32))
         at += rows * width
     return found
 
@@ -104,18 +105,30 @@ def of_people(who: str) -> str:
 
 
 async def spans(tx: Tx, shop: str, period: Period) -> list[Span]:
-    """The days on which the period lies, or their hours, without those of which nothing is known.
+    """The days on which the period lies, or their hours, without those of which nothing is known."""
+    found = await standing(tx, shop, period, ("acts", "deals", "looks"), DAY_SHEET)
+    return [
+        Span(at, Acts(*columns(acts, 8, 2)), Deals(*columns(deals, 8, 2, 8)), np.frombuffer(looks, LOOK))
+        for at, (acts, deals, looks) in found
+    ]
 
-    TimeoutError if so much of it is stale, as when years have just been told, that packing it takes too long.
+
+async def standing(
+    tx: Tx, shop: str, period: Period, names: Sequence[str], statement: str
+) -> list[tuple[int, Sequence[Any]]]:
+    """These columns of the days and hours on which the period lies, each with its beginning.
+
+    What is stale is packed by the statement. TimeoutError if that is so much that it takes too long, as when years have
+    just been told.
     """
     began = time.monotonic()
     await make_room(tx)
     rows = await tx.fetch(
-        """
-        SELECT at_us, length_us, coalesce(until_us <= $4, false) AS stale, acts, deals, looks
+        f"""
+        SELECT at_us, length_us, coalesce(until_us <= $4, false) OR {names[0]} IS NULL AS stale, {", ".join(names)}
         FROM day_sheet WHERE shop_id = $1 AND at_us >= $2 AND at_us < $3
         UNION ALL
-        SELECT at_us, length_us, true, NULL, NULL, NULL
+        SELECT at_us, length_us, true, {", ".join("NULL" for _ in names)}
         FROM stale_day WHERE shop_id = $1 AND at_us >= $2 AND at_us < $3 GROUP BY at_us, length_us
         """,
         shop,
@@ -124,21 +137,18 @@ async def spans(tx: Tx, shop: str, period: Period) -> list[Span]:
         tx.us,
     )
     found = []
-    for at, length, packed in _standing(rows):
-        if packed is None:
+    for at, length, sheet in _standing(rows):
+        if sheet is None:
             if time.monotonic() - began > MOST_SECONDS:
                 raise TimeoutError("too much is stale")
-            row = await tx.fetchrow(DAY_SHEET, shop, SLOT, at, at + length, tx.us)
+            row = await tx.fetchrow(statement, shop, at, at + length, tx.us)
             assert row is not None
-            packed = row["acts"], row["deals"], row["looks"]
-        acts, deals, looks = packed
-        found.append(
-            Span(at, Acts(*_columns(acts, 8, 2)), Deals(*_columns(deals, 8, 2, 8)), np.frombuffer(looks, LOOK))
-        )
+            sheet = [row[name] for name in names]
+        found.append((at, sheet))
     return found
 
 
-def _standing(rows: Sequence[Any]) -> Iterator[tuple[int, int, Packed | None]]:
+def _standing(rows: Sequence[Any]) -> Iterator[tuple[int, int, Sequence[Any] | None]]:
     """Each day or hour with what its sheet says, or None where it is to be packed now.
 
     A day is one span if there is a sheet or mark of all of it.
@@ -175,11 +185,11 @@ async def people(tx: Tx, shop: str) -> list[People]:
             assert row is not None
             packed = list(row)
         places = [tuple(place) for place in orjson.loads(packed[1])]
-        found.append(People(places, *_columns(packed[0], 8, 4, 4, 4, 2, 2)))
+        found.append(People(places, *columns(packed[0], 8, 4, 4, 4, 2, 2)))
     return found
 
 
-def _packed(rows: str, *columns: str) -> str:
+def packed(rows: str, *columns: str) -> str:
     """SQL of the columns of these rows, one column after the other, each by the function that sends it."""
     together = " || ".join(f"coalesce(string_agg({column}, ''), '')" for column in columns)
     return f"(SELECT {together} FROM {rows} AS one)"
@@ -198,43 +208,43 @@ SOUL = (
 """Columns of `People`; `kind` is twice the gender's place in GENDERS, and one more for a fan."""
 DAY_SHEET = f"""
     {DEALS}, seen AS MATERIALIZED (
-        SELECT (slot_us - $3) / $2 AS slot, who, views, dwell_seconds,
+        SELECT (slot_us - $2) / {SLOT} AS slot, who, views, dwell_seconds,
             CASE WHEN dwells > 0 THEN {DWELLED} WHEN views > 0 THEN {VIEWED} ELSE {ACTED} END * {SLOTS}
-                + (slot_us - $3) / $2 AS mark
-        FROM act WHERE shop_id = $1 AND slot_us >= $3 AND slot_us < $4
+                + (slot_us - $2) / {SLOT} AS mark
+        FROM act WHERE shop_id = $1 AND slot_us >= $2 AND slot_us < $3
     ), step AS MATERIALIZED (
-        SELECT who, {PAID * SLOTS} + (paid_at - $3) / $2 AS mark, paid_amount - refunded AS amount
-        FROM deal WHERE paid_at >= $3 AND paid_at < $4 AND NOT (refunds > 0 AND refunded >= paid_amount)
+        SELECT who, {PAID * SLOTS} + (paid_at - $2) / {SLOT} AS mark, paid_amount - refunded AS amount
+        FROM deal WHERE paid_at >= $2 AND paid_at < $3 AND NOT (refunds > 0 AND refunded >= paid_amount)
         UNION ALL
-        SELECT who, CASE WHEN undone THEN {UNDONE * SLOTS} ELSE {COMPLETED * SLOTS} END + (completed_at - $3) / $2,
+        SELECT who, CASE WHEN undone THEN {UNDONE * SLOTS} ELSE {COMPLETED * SLOTS} END + (completed_at - $2) / {SLOT},
             completed_amount - refunded
-        FROM deal WHERE completed_at >= $3 AND completed_at < $4
+        FROM deal WHERE completed_at >= $2 AND completed_at < $3
     ), look AS MATERIALIZED (
         SELECT slot, sum(views)::bigint AS views,
             least(sum(dwell_seconds), {MOST_MONEY})::bigint AS dwell, sum(visits) AS visits, sum(bounces) AS bounces
         FROM (
             SELECT slot, views, dwell_seconds, 0 AS visits, 0 AS bounces FROM seen
             UNION ALL
-            SELECT (begun_us - $3) / $2, 0, 0, 1, CASE WHEN pages = 1 THEN 1 ELSE 0 END
-            FROM visit WHERE shop_id = $1 AND begun_us >= $3 AND begun_us < $4 AND begun_us <= $5
+            SELECT (begun_us - $2) / {SLOT}, 0, 0, 1, CASE WHEN pages = 1 THEN 1 ELSE 0 END
+            FROM visit WHERE shop_id = $1 AND begun_us >= $2 AND begun_us < $3 AND begun_us <= $4
         ) AS one GROUP BY slot
     )
-    SELECT {_packed("(SELECT * FROM seen ORDER BY mark)", "int8send(who)", MARK)} AS acts,
-        {_packed("(SELECT * FROM step ORDER BY mark)", "int8send(who)", MARK, MONEY)} AS deals,
+    SELECT {packed("(SELECT * FROM seen ORDER BY mark)", "int8send(who)", MARK)} AS acts,
+        {packed("(SELECT * FROM step ORDER BY mark)", "int8send(who)", MARK, MONEY)} AS deals,
         (SELECT coalesce(string_agg(int8send(slot) || int8send(views) || int8send(dwell) || int8send(visits)
             || int8send(bounces), ''), '') FROM (SELECT * FROM look ORDER BY slot) AS look) AS looks,
-        (SELECT min(at) FROM deed WHERE shop_id = $1 AND at > $5
+        (SELECT min(at) FROM deed WHERE shop_id = $1 AND at > $4
             AND type IN ('trade.paid', 'trade.completed', 'trade.closed', 'trade.refunded')
             AND (who, trade_id) IN (SELECT who, trade_id FROM near)) AS until_us
 """
-"""What happened in shop $1 from $3 until $4 with what is known at $5; $2 is the length of a slot."""
+"""What happened in shop $1 from $2 until $3 with what is known at $4."""
 PEOPLE_SHEET = f"""
     WITH soul AS MATERIALIZED (
         SELECT who, joined_us, left_us, birthday, gender, fan, country, province, city,
             dense_rank() OVER (ORDER BY country, province, city) - 1 AS place
         FROM trait WHERE shop_id = $1 AND who >= $2 AND who < $3
     )
-    SELECT {_packed("(SELECT * FROM soul ORDER BY who)", *SOUL)} AS people,
+    SELECT {packed("(SELECT * FROM soul ORDER BY who)", *SOUL)} AS people,
         (SELECT coalesce(json_agg(json_build_array(country, province, city) ORDER BY place), '[]')::text
             FROM (SELECT DISTINCT place, country, province, city FROM soul) AS one) AS places
 """

@@ -123,10 +123,10 @@ def _groups(ledger: Ledger, code: Ints) -> tuple[Ints, list[list[int]]]:
     columns = (
         _numbers(groups[ledger.visitors.ever], len(codes)),
         _numbers(groups[ledger.buyers.ever], len(codes)),
-        _sums(groups[paid.person], paid.amount, len(codes)),
+        sums(groups[paid.person], paid.amount, len(codes)),
         _numbers(groups[ledger.traders.ever], len(codes)),
         _numbers(groups[standing.person], len(codes)),
-        _sums(groups[done.person], done.amount, len(codes)),
+        sums(groups[done.person], done.amount, len(codes)),
     )
     return codes, [list(row) for row in zip(*columns, strict=True)]
 
@@ -140,7 +140,7 @@ def _numbers(groups: Ints, most: int) -> list[int]:
     return found
 
 
-def _sums(groups: Ints, amounts: Ints, most: int) -> list[int]:
+def sums(groups: Ints, amounts: Ints, most: int) -> list[int]:
     """Of each group the sum of its amounts, exact: floats are added of parts only whose sums they hold."""
     found = [0] * most
     for part in (0, PART, 2 * PART):
