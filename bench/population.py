@@ -48,6 +48,10 @@ TRAITS = f"""
         CASE WHEN h.changes::json ->> 'member' = 'true' THEN h.at - mod(h.at, {SLOT}) END
     FROM history AS h JOIN customer AS c USING (shop_id, customer_id) WHERE h.changes IS NOT NULL
 """
+PRICES = f"""
+    INSERT INTO price (shop_id, item_id, at, source, event_id, price)
+    SELECT '{SHOP}', 'i' || n, 0, '{SOURCE}', 'price' || n, 1000 + n * 30 FROM generate_series(0, {ITEMS - 1}) AS n
+"""
 STALE_DAYS = mark(
     "(SELECT shop_id, slot_us AS at FROM act) AS acted", f"(SELECT max(slot_us) / {DAY} * {DAY} FROM act)"
 )
@@ -72,7 +76,7 @@ async def populate(running: Servers, customers: int, *, due: bool = False) -> fl
                 records=[(SHOP, f"c{number}", 1, born, now, now if due else None) for number in numbers],
                 columns=CUSTOMER,
             )
-        for statement in (DEEDS, ACTS, VISITS, TRAITS, STALE_DAYS, STALE_PEOPLE):
+        for statement in (DEEDS, ACTS, VISITS, TRAITS, PRICES, STALE_DAYS, STALE_PEOPLE):
             await connection.execute(statement, timeout=600)
         # What many rows were added to at once is looked up through every page, until it was cleaned up.
         await connection.execute("VACUUM (ANALYZE) history, customer, deed, act, visit, trait", timeout=600)
