@@ -1,5 +1,6 @@
 """The sheets of a shop's days and people: kept when a day is over, and stale as soon as they are not right."""
 
+import asyncio
 import random
 from typing import Any
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 
 from huitou_events import MemberJoined, micros
-from segment_svc import ledgers, sheets
+from segment_svc import keeping, ledgers, sheets, tallies
 from segment_svc.calendar import DAY
 from tests import make
 from tests.make import ago
@@ -125,6 +126,41 @@ async def test_years_that_are_stale_answer_in_time_or_not_at_all(
     assert (await segment.get("/overview")).status_code == 503
     await kept(segment)
     assert (await segment.get("/overview")).status_code == 200
+
+
+@pytest.mark.parametrize("seed", range(2 * times()))
+async def test_what_is_told_while_sheets_are_packed_is_in_them(seed: int, segment: Stage) -> None:
+    chance = random.Random(seed)
+    told = asyncio.Event()
+
+    async def tell() -> None:
+        for number in range(60):
+            customer, trade, time = f"c{chance.randrange(5)}", f"t{chance.randrange(9)}", ago(days=chance.randint(0, 3))
+            await segment.deliver(
+                make.page(customer=customer, visit_id=f"v{chance.randrange(9)}", time=time),
+                chance.choice([make.paid, make.completed, make.refunded])(
+                    customer=f"{customer}{trade}", trade=trade, amount=chance.randint(1, 9), time=time, id=f"e{number}"
+                ),
+            )
+            await tallies.count(segment.ctx)
+        told.set()
+
+    async def pack() -> None:
+        while not told.is_set():
+            await keeping.keep(segment.ctx)
+
+    await asyncio.gather(tell(), pack())
+    await kept(segment)
+    before = (await segment.get("/overview")).json()
+    await segment.db.execute("DELETE FROM day_sheet")
+    await segment.db.execute(
+        """
+        INSERT INTO stale_day (shop_id, at_us, length_us)
+        SELECT DISTINCT shop_id, slot_us / $1 * $1, $1::bigint FROM act
+        """,
+        DAY,
+    )
+    assert (await segment.get("/overview")).json() == before
 
 
 @pytest.mark.parametrize("seed", range(20 * times()))
