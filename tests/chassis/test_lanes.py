@@ -78,7 +78,7 @@ async def test_a_lane_is_taken_in_its_order_and_no_more_at_once_than_a_batch_may
     async with asyncio.TaskGroup() as group:
         lanes = Lanes(tally.ctx, group, lambda _: None, note)
         for start in range(0, len(names), 37):
-            await lanes.until_room()
+            await lanes.until_wanted()
             lanes.add(records(0, names[start : start + 37], start=start), epochs)
         await lanes.at_rest()
     assert taken == list(range(len(names)))

@@ -123,7 +123,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
                 await self.progress.look(consumer)
 
     async def _fetch(self, consumer: AIOKafkaConsumer) -> None:
-        await self._lanes.until_room()
+        await self._lanes.until_wanted()
         fetched: Fetched = await consumer.getmany(timeout_ms=POLL_MS, max_records=self._lanes.room)
         if not fetched and not self._precedence:
             return

@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import TypeAlias
 
 from aiokafka import ConsumerRecord, TopicPartition
@@ -23,6 +24,7 @@ from huitou_chassis.service import Context
 
 WORTHWHILE = 500
 """So many records are worth a transaction of their own."""
+BREATH_SECONDS = 0.1
 
 Batch: TypeAlias = Mapping[TopicPartition, list[ConsumerRecord]]
 
@@ -53,8 +55,12 @@ class Lanes:
         lanes = len(self._waiting.keys() | self._busy.keys()) or 1
         return max(0, lanes * self._pace.size - sum(map(len, self._waiting.values())))
 
-    async def until_room(self) -> None:
-        """Returns when there is some."""
+    async def until_wanted(self) -> None:
+        """Returns when there is room for more; not at once while lanes are busy: bit by bit, fetching costs more."""
+        if self._busy:
+            self._left.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._left.wait(), BREATH_SECONDS)
         while not self.room:
             self._left.clear()
             await self._left.wait()

@@ -6,8 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from segment_svc.birthdays import near, turning
-from segment_svc.calendar import midnights
+from segment_svc.birthdays import near, reached
 from segment_svc.columns import spread
 from segment_svc.conditions import FLAGS
 from segment_svc.nodes import Birthday, Bounds, Is, Known, OneOf, Test
@@ -66,13 +65,12 @@ def _age(view: View, test: Test) -> Truth:
         return opposite(_age(view, Known(True)), view.at)
     who, start, end, born = view.valid("birthday")
     rows = np.flatnonzero((born > 0) & (end > view.at[who]))
-    days, which = np.unique(born[rows], return_inverse=True)
-    zone = view.zone
+    who, start, end, born = who[rows], start[rows], end[rows], born[rows]
     parts = []
     for low, high in _ranges(test):
-        since = midnights(turning(days, low), zone)
-        until = np.full(len(days), NEVER) if high is None else midnights(turning(days, high + 1), zone)
-        parts.append(Spans(who[rows], np.maximum(start[rows], since[which]), np.minimum(end[rows], until[which])))
+        since = reached(born, low, view.zone)
+        until = end if high is None else np.minimum(end, reached(born, high + 1, view.zone))
+        parts.append(Spans(who, np.maximum(start, since), until))
     return _during(view, parts)
 
 

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from segment_svc import lunar
-from segment_svc.calendar import DAY, EPOCH_DAY, local_day, midnight
+from segment_svc.calendar import DAY, EPOCH_DAY, local_day, midnight, midnights
 from segment_svc.nodes import Birthday
 from segment_svc.people import NEVER, UNKNOWN, Ints
 
@@ -18,6 +18,7 @@ YEARLY = 350 * DAY
 """So long a time before a birthday leaves days in every year, solar or lunar, on which none is near."""
 AHEAD = 365 * DAY
 """So far ahead of somebody's present everything about their birthdays is known."""
+BORN, BIRTHS = date(1900, 1, 1).toordinal(), 73_049
 YEARS_AHEAD = 10
 """Within so many years there is a day on which none is near, if there ever is: leap years may be eight apart."""
 
@@ -30,6 +31,22 @@ def turning(born: Ints, years: Ints | int) -> Ints:
     turned = (months.astype(np.int64) + 12 * np.asarray(years)).astype("datetime64[M]").astype("datetime64[D]")
     ordinals: Ints = turned.astype(np.int64) + EPOCH_DAY + of_month
     return ordinals
+
+
+def reached(born: Ints, age: int, zone: ZoneInfo) -> Ints:
+    """When people born on these days (proleptic ordinals) come to be so old, in microseconds since 1970."""
+    known = _reached(age, zone)
+    place = born - BORN
+    if (place < 0).any() or (place >= len(known)).any():
+        return midnights(turning(born, age), zone)
+    found: Ints = known[place]
+    return found
+
+
+@lru_cache(maxsize=64)
+def _reached(age: int, zone: ZoneInfo) -> Ints:
+    """The same of everybody born from 1900 until 2099: made once, since rules ask for few ages again and again."""
+    return midnights(turning(np.arange(BORN, BORN + BIRTHS), age), zone)
 
 
 @lru_cache(maxsize=65_536)

@@ -31,11 +31,15 @@ class Chosen(NamedTuple):
 
 
 class Latest(NamedTuple):
-    """Events of which each customer's are in order of time from row `first` until just before row `beyond`."""
+    """Events, their customers `who` and when: each customer's (size,) are in order of time from row `first` until just
+    before row `beyond`, from row `coming` on after the customer's present; `ahead` are all rows of such."""
 
     at: Ints
+    who: Ints
     first: Ints
+    coming: Ints
     beyond: Ints
+    ahead: Ints
 
 
 class Valid(NamedTuple):
@@ -93,11 +97,10 @@ class View:
         return self._counted[named]
 
     def latest(self, named: frozenset[str]) -> Latest | None:
-        """The same once more, if nothing about them lies in the future."""
+        """The same once more, if none of them will be refunded."""
         if named not in self._latest:
             found = self.counted(named)
-            steady = bool((found.age >= 0).all() and (found.end == NEVER).all())
-            self._latest[named] = self._in_order(found) if steady else None
+            self._latest[named] = self._in_order(found) if (found.end == NEVER).all() else None
         return self._latest[named]
 
     def replacing(self, later: frozenset[str]) -> Chosen:
@@ -114,8 +117,10 @@ class View:
 
     def _in_order(self, found: Chosen) -> Latest:
         persons = np.arange(self.people.size)
-        first = np.searchsorted(found.who, persons, "left")
-        return Latest(found.at, first, np.searchsorted(found.who, persons, "right"))
+        first, beyond = np.searchsorted(found.who, persons, "left"), np.searchsorted(found.who, persons, "right")
+        ahead = np.flatnonzero(found.age < 0)
+        coming = beyond - np.bincount(found.who[ahead], minlength=len(persons)) if len(ahead) else beyond
+        return Latest(found.at, found.who, first, coming, beyond, ahead)
 
     def of_kinds(self, named: Sequence[str] | frozenset[str]) -> Bools:
         wanted = np.zeros(len(KINDS), np.bool_)
