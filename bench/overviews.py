@@ -18,7 +18,7 @@ PATHS = {"overview": "/overview", "regions": "/figures/regions", "discounts": "/
 async def main(say: Say, customers: int) -> None:
     async with servers() as running:
         await migrated("segment", running)
-        await populate(running, customers)
+        await populate(running, customers, stale=True)
         async with service(running, "segment") as segment:
             say(f"the sheets of two years made in {await _kept(running):.0f} s, a third of it work")
             for name, path in PATHS.items():

@@ -58,10 +58,11 @@ STALE_DAYS = mark(
 STALE_PEOPLE = f"INSERT INTO stale_people (shop_id, first_who) SELECT DISTINCT shop_id, {of_people('who')} FROM trait"
 
 
-async def populate(running: Servers, customers: int, *, due: bool = False) -> float:
+async def populate(running: Servers, customers: int, *, due: bool = False, stale: bool = False) -> float:
     """`c0` … `c{customers - 1}` with ten events each: one profile, pages, carts, favourites and trades; in seconds.
 
-    They are at rest, or all `due` at once, as when a day turns.
+    They are at rest, or all `due` at once, as when a day turns. With `stale` the worker has the sheets of all days
+    still to pack, which otherwise would go on beside what is measured.
     """
     began = time.perf_counter()
     async with connected(running) as connection:
@@ -76,7 +77,7 @@ async def populate(running: Servers, customers: int, *, due: bool = False) -> fl
                 records=[(SHOP, f"c{number}", 1, born, now, now if due else None) for number in numbers],
                 columns=CUSTOMER,
             )
-        for statement in (DEEDS, ACTS, VISITS, TRAITS, PRICES, STALE_DAYS, STALE_PEOPLE):
+        for statement in (DEEDS, ACTS, VISITS, TRAITS, PRICES, *((STALE_DAYS, STALE_PEOPLE) if stale else ())):
             await connection.execute(statement, timeout=600)
         # What many rows were added to at once is looked up through every page, until it was cleaned up.
         await connection.execute("VACUUM (ANALYZE) history, customer, deed, act, visit, trait", timeout=600)
