@@ -166,8 +166,9 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
             # After a rebalance another member reads these again, and the inbox drops them.
             log.warning("offsets not committed", error=type(error).__name__)
         except TimeoutError:
-            # Such a client would go on without ever committing; the next one reads these again.
+            # Such a client would go on without ever committing; the next one reads these again, and what waits.
             self._failed = KafkaTimeoutError("offsets were not committed in time")
+            self._lanes.clear()
             return
         self._ctx.failpoints.reach("after-offsets")
         self.progress.taken(batch)
