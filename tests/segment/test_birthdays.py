@@ -40,6 +40,11 @@ def test_a_birthday_is_near_from_a_week_before_its_day_until_that_day_is_over() 
     assert found(WEEK, ada, "2026-03-13T00:00:00") == (False, "2027-03-05T00:00:00")
 
 
+def test_a_birthday_that_is_told_years_after_the_moment_is_near_from_then_on() -> None:
+    told = Person(History.of(), changes([Change(at("2026-01-20T12:00:00"), "birthday", "1990-03-12")]))
+    assert found(WEEK, told, "2010-01-01T00:00:00") == (False, "2026-03-05T00:00:00")
+
+
 def test_the_year_of_birth_need_not_be_known() -> None:
     assert found(WEEK, born("--03-12"), "2026-03-05T00:00:00") == (True, "2026-03-13T00:00:00")
     assert found(LUNAR_WEEK, born("--03-12"), "2026-03-05T00:00:00") == (False, None)

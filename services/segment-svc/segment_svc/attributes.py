@@ -97,8 +97,9 @@ def celebrating(view: View, rule: Birthday) -> Truth:
     """When the next birthday is near, or today."""
     who, start, end, born = view.valid("birthday")
     rows = np.flatnonzero((born != UNKNOWN) & (end > view.at[who]))
-    # Whose birthday is whose, and from which year on one looks ahead.
-    years = view.at[who[rows]].astype("datetime64[us]").astype("datetime64[Y]").astype(np.int64) + 1970
+    # Whose birthday is whose, and from which year on one looks ahead: one may be told long after the present.
+    since = np.maximum(view.at[who[rows]], start[rows])
+    years = since.astype("datetime64[us]").astype("datetime64[Y]").astype(np.int64) + 1970
     pairs, which = np.unique(np.stack((born[rows], years)), axis=1, return_inverse=True)
     found = [near(day, rule, view.zone, year) for day, year in pairs.T.tolist()]
     number = np.array([len(spans) for spans in found], np.int64)
