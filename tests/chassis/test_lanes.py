@@ -9,7 +9,8 @@ from aiokafka import ConsumerRecord, TopicPartition
 from huitou_chassis import Settings, topics
 from huitou_chassis.consumer import Consumer
 from huitou_chassis.fencing import Epochs, Place, take
-from huitou_chassis.lanes import WORTHWHILE, Batch, Lanes
+from huitou_chassis.lanes import WORTHWHILE, Lanes
+from huitou_chassis.precedence import Fetched
 from huitou_events import HEADERS
 from tests import make
 from tests.chassis.test_worker import publish
@@ -38,9 +39,9 @@ async def counted(tally: Stage, lane: int) -> int:
 
 
 async def test_a_lane_that_is_held_up_holds_up_no_other(tally: Stage) -> None:
-    taken: list[Batch] = []
+    taken: list[Fetched] = []
 
-    async def note(batch: Batch) -> None:
+    async def note(batch: Fetched) -> None:
         taken.append(batch)
 
     epochs = await fenced(tally)
@@ -67,7 +68,7 @@ async def test_a_lane_that_is_held_up_holds_up_no_other(tally: Stage) -> None:
 async def test_a_lane_is_taken_in_its_order_and_no_more_at_once_than_a_batch_may_have(tally: Stage) -> None:
     taken: list[int] = []
 
-    async def note(batch: Batch) -> None:
+    async def note(batch: Fetched) -> None:
         (part,) = batch.values()
         taken.extend(record.offset for record in part)
         assert len(part) <= 50

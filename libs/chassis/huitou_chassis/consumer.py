@@ -21,7 +21,7 @@ from aiokafka.errors import KafkaError, KafkaTimeoutError
 from huitou_chassis import fencing, topics
 from huitou_chassis.batch import LONGEST_PAUSE, TRANSIENT
 from huitou_chassis.fencing import Epochs, Place
-from huitou_chassis.lanes import Batch, Lanes
+from huitou_chassis.lanes import Lanes
 from huitou_chassis.precedence import Fetched, Precedence
 from huitou_chassis.progress import Progress
 from huitou_chassis.security import kafka_options, why
@@ -157,7 +157,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
                 log.warning("taking partitions is tried again", error=type(error).__name__)
                 await asyncio.sleep(LONGEST_PAUSE)
 
-    async def _commit(self, consumer: AIOKafkaConsumer, batch: Batch) -> None:
+    async def _commit(self, consumer: AIOKafkaConsumer, batch: Fetched) -> None:
         self._ctx.failpoints.reach("before-offsets")
         try:
             offsets = {place: records[-1].offset + 1 for place, records in batch.items()}

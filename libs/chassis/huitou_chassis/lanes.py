@@ -11,7 +11,6 @@ import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import TypeAlias
 
 from aiokafka import ConsumerRecord, TopicPartition
 
@@ -19,14 +18,13 @@ from huitou_chassis import telemetry
 from huitou_chassis.batch import process
 from huitou_chassis.fencing import Epochs, Place
 from huitou_chassis.pace import Pace
+from huitou_chassis.precedence import Fetched
 from huitou_chassis.record import Record
 from huitou_chassis.service import Context
 
 WORTHWHILE = 500
 """So many records are worth a transaction of their own."""
 BREATH_SECONDS = 0.1
-
-Batch: TypeAlias = Mapping[TopicPartition, list[ConsumerRecord]]
 
 
 class Lanes:
@@ -37,8 +35,8 @@ class Lanes:
         self,
         ctx: Context,
         group: asyncio.TaskGroup,
-        taking: Callable[[Batch], None],
-        taken: Callable[[Batch], Awaitable[None]],
+        taking: Callable[[Fetched], None],
+        taken: Callable[[Fetched], Awaitable[None]],
     ) -> None:
         self._ctx = ctx
         self._group = group

@@ -47,6 +47,11 @@ def local_day(moment: int, zone: ZoneInfo) -> int:
     return int(local_days(np.array([moment], np.int64), zone)[0])
 
 
+def midnight(day: int, zone: ZoneInfo) -> int:
+    """When the day (proleptic ordinal) begins in the zone, in microseconds since 1970; NEVER after the year 9998."""
+    return int(_block(day // BLOCK, zone)[day % BLOCK])
+
+
 def midnights(days: Ints, zone: ZoneInfo) -> Ints:
     """When these days (proleptic ordinals) begin in the zone; NEVER after the calendar's end."""
     found = np.empty(len(days), np.int64)
@@ -61,12 +66,6 @@ def midnights(days: Ints, zone: ZoneInfo) -> Ints:
 def _block(number: int, zone: ZoneInfo) -> Ints:
     """The midnights of 1,024 days in a row: asked for one by one they would cost as much as the rest of an age."""
     return np.array([_midnight(max(number * BLOCK + day, 1), zone) for day in range(BLOCK)], np.int64)
-
-
-@lru_cache(maxsize=65_536)
-def midnight(day: int, zone: ZoneInfo) -> int:
-    """When the day (proleptic ordinal) begins in the zone, in microseconds since 1970; NEVER after the year 9998."""
-    return _midnight(day, zone)
 
 
 def _midnight(day: int, zone: ZoneInfo) -> int:

@@ -3,41 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from segment_svc.people import Ints
-from segment_svc.sheets import UNBOUND, People
+from segment_svc.sheets import UNBOUND, People, Place
 
-Place: TypeAlias = tuple[str | None, str | None, str | None]
-Column: TypeAlias = NDArray[np.int32]
 NOWHERE: Place = (None, None, None)
 NOBODY = {"who": -1, "joined": UNBOUND, "left": UNBOUND, "born": UNBOUND, "kind": 4}
 
 
-@dataclass(frozen=True)
-class Crowd:
-    """Columns as `People` of sheets.py has them, in the order of `who`."""
+COLUMNS = (*(name for name in NOBODY if name != "who"), "place")
 
-    who: Ints
-    joined: Column
-    left: Column
-    born: Column
-    kind: Column
-    place: Column
-    places: Sequence[Place]
+
+class Crowd(People):
+    """Everybody, and nobody at the end."""
 
     def of(self, who: Ints) -> Crowd:
         """These people; of whom nothing is known is as nobody, who comes last."""
         nobody = len(self.who) - 1
         row = np.searchsorted(self.who[:nobody], who)
         row = np.where(self.who[row] == who, row, nobody)
-        return Crowd(
-            who, self.joined[row], self.left[row], self.born[row], self.kind[row], self.place[row], self.places
-        )
+        columns = {name: getattr(self, name)[row] for name in COLUMNS}
+        return Crowd(who=who, **columns, places=self.places)
 
 
 def crowd(found: Sequence[People]) -> Crowd:

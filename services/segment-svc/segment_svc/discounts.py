@@ -11,6 +11,7 @@ import numpy as np
 from huitou_chassis import Tx
 from segment_svc import bills, sheets
 from segment_svc.bills import Bills
+from segment_svc.columns import total
 from segment_svc.crowds import Crowd, crowd
 from segment_svc.gatherings import turn
 from segment_svc.insights import PLACES
@@ -19,9 +20,9 @@ from segment_svc.overviews import share
 from segment_svc.people import Bools, Ints
 from segment_svc.periods import Period
 from segment_svc.sheets import People
-from segment_svc.splits import PART, sums
 
 COLUMNS = ("who", "at", "amount", "bill", "item", "quantity")
+PART = 26
 NO_BILLS = Bills([], *(NO_NUMBERS for _ in COLUMNS))
 
 
@@ -90,12 +91,12 @@ def _work_out(found: Sequence[Bills], prices: Prices, people: Sequence[People], 
     def grouped(group: Ints, groups: int) -> list[Discount]:
         """By the group of each bill."""
         of_line = group[listed.bill[lines]]
-        low, high = sums(of_line, listed.low[lines], groups), sums(of_line, listed.high[lines], groups)
+        low, high = (total(of_line, part[lines], groups).tolist() for part in (listed.low, listed.high))
         columns = (
             np.bincount(group[inside], minlength=groups).tolist(),
             np.bincount(group[priced], minlength=groups).tolist(),
             [one + (other << PART) for one, other in zip(low, high, strict=True)],
-            sums(group[priced], together.amount[priced], groups),
+            total(group[priced], together.amount[priced], groups).tolist(),
         )
         return [Discount(*row) for row in zip(*columns, strict=True)]
 

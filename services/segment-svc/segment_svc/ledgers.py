@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment_svc.calendar import SLOT
+from segment_svc.columns import wide
 from segment_svc.people import Bools, Ints
 from segment_svc.periods import Period
 from segment_svc.sheets import COMPLETED, KINDS, LEVELS, LOOK, PAID, SLOTS, VIEWED, Span
@@ -163,12 +164,7 @@ def distinct(days: Iterable[Persons], people: int, among: Iterable[Bools] = repe
     return Different(ever, [int(np.count_nonzero(ever)), *numbers])
 
 
-def total(amounts: Ints) -> int:
-    """Their sum, which no machine number may hold."""
-    return (int((amounts >> 32).sum()) << 32) + int((amounts & 0xFFFF_FFFF).sum())
-
-
 def totals(days: Sequence[Ints]) -> list[int]:
     """The sum of all days, and of each."""
-    found = [total(amounts) for amounts in days]
+    found = [int(wide(amounts).sum()) for amounts in days]
     return [sum(found), *found]

@@ -31,9 +31,7 @@ async def part(tx: Tx, erased: Sequence[Customer], before: Sequence[Person]) -> 
 async def _mark(tx: Tx, erased: Sequence[Customer], numbers: Sequence[int]) -> None:
     """The days of what is handed over, and of trades whose moments are blurred or whose refunds are handed over."""
     await tx.execute(
-        f"""
-        {mark(MINE, today="$4")}
-        """,
+        mark(MINE, today="$4"),
         *customers.columns([customer.key for customer in erased]),
         numbers,
         tx.us - tx.us % DAY,

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import orjson
@@ -21,6 +21,7 @@ from segment_svc.deals import DEALS, make_room
 from segment_svc.people import Ints
 from segment_svc.periods import Period
 
+Place: TypeAlias = tuple[str | None, str | None, str | None]
 MOST_SECONDS = 10
 SLOTS = DAY // SLOT
 HOUR = 4 * SLOT
@@ -69,7 +70,7 @@ class People:
     `joined` and `left` are quarters of an hour since 1970, `born` days, or UNBOUND.
     """
 
-    places: Sequence[tuple[str | None, str | None, str | None]]
+    places: Sequence[Place]
     who: Ints
     joined: Ints
     left: Ints

@@ -12,6 +12,7 @@ from segment_svc.people import NEVER, Bools, Ints
 from segment_svc.steps import Steps, combined, negated
 
 EARLIEST = -(2**62)
+_NOBODY = np.empty(0, np.int64)
 
 
 class Spell(NamedTuple):
@@ -53,26 +54,17 @@ def outcome(truth: Truth, at: Ints) -> tuple[Bools, Ints]:
 
 def course(truth: Truth, at: Ints, limit: Ints) -> Course:
     """The value from each customer's present until their limit (size,)."""
-    if isinstance(truth, Steps):
-        within = truth.moment <= limit[truth.who]
-        taken, beyond = np.flatnonzero(within), np.flatnonzero(~within)
-        beyond = beyond[firsts(truth.who[beyond])]
-        until = np.full(len(at), NEVER)
-        until[truth.who[beyond]] = truth.moment[beyond]
-        return Course(truth.value, truth.who[taken], truth.moment[taken], until)
-    value, until = outcome(truth, at)
-    taken = np.flatnonzero(until <= limit)
-    if not len(taken):
-        return Course(value, taken, taken, until)
-    moment = until[taken]
-    # Who began since may have ended since, too.
-    following = np.where(value[taken], NEVER, truth.end[taken])
-    until[taken] = following
-    twice = following <= limit[taken]
-    until[taken[twice]] = NEVER
-    who, moment = np.concatenate((taken, taken[twice])), np.concatenate((moment, following[twice]))
-    order = np.argsort(who, kind="stable")
-    return Course(value, who[order], moment[order], until)
+    if isinstance(truth, Spell):
+        value, until = outcome(truth, at)
+        if (until > limit).all():
+            return Course(value, _NOBODY, _NOBODY, until)
+        truth = _steps(truth, at)
+    within = truth.moment <= limit[truth.who]
+    taken, beyond = np.flatnonzero(within), np.flatnonzero(~within)
+    beyond = beyond[firsts(truth.who[beyond])]
+    until = np.full(len(at), NEVER)
+    until[truth.who[beyond]] = truth.moment[beyond]
+    return Course(truth.value, truth.who[taken], truth.moment[taken], until)
 
 
 def opposite(truth: Truth, at: Ints) -> Truth:

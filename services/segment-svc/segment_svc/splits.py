@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from segment_svc.calendar import EPOCH_DAY
+from segment_svc.columns import total
 from segment_svc.crowds import Crowd
 from segment_svc.insights import BANDS, GENDERS, PLACES
 from segment_svc.ledgers import Deals, Ledger
@@ -19,7 +20,6 @@ from segment_svc.sheets import COMPLETED, PAID, UNDONE
 
 NAMES = (*BANDS, "unknown")
 KINDS_OF = 2 * len(GENDERS)
-PART = 26
 
 
 @dataclass
@@ -123,10 +123,10 @@ def _groups(ledger: Ledger, code: Ints) -> tuple[Ints, list[list[int]]]:
     columns = (
         _numbers(groups[ledger.visitors.ever], len(codes)),
         _numbers(groups[ledger.buyers.ever], len(codes)),
-        sums(groups[paid.person], paid.amount, len(codes)),
+        total(groups[paid.person], paid.amount, len(codes)).tolist(),
         _numbers(groups[ledger.traders.ever], len(codes)),
         _numbers(groups[standing.person], len(codes)),
-        sums(groups[done.person], done.amount, len(codes)),
+        total(groups[done.person], done.amount, len(codes)).tolist(),
     )
     return codes, [list(row) for row in zip(*columns, strict=True)]
 
@@ -137,16 +137,6 @@ def _all(days: Sequence[Deals]) -> Deals:
 
 def _numbers(groups: Ints, most: int) -> list[int]:
     found: list[int] = np.bincount(groups, minlength=most).tolist()
-    return found
-
-
-def sums(groups: Ints, amounts: Ints, most: int) -> list[int]:
-    """Of each group the sum of its amounts, exact: floats are added of parts only whose sums they hold."""
-    found = [0] * most
-    for part in (0, PART, 2 * PART):
-        bits = amounts >> part if part == 2 * PART else amounts >> part & (1 << PART) - 1
-        added = np.bincount(groups, weights=bits, minlength=most).tolist()
-        found = [number + (int(one) << part) for number, one in zip(found, added, strict=True)]
     return found
 
 
