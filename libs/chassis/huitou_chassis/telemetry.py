@@ -27,7 +27,7 @@ BEHIND = Gauge("huitou_behind_seconds", "For how long there has been something t
 BATCH_SECONDS = Histogram("huitou_batch_seconds", "From reading a batch to its commit")
 
 RELAYED = Counter("huitou_relayed_total", "Records sent from the outbox", ["topic"])
-OUTBOX = Gauge("huitou_outbox_rows", "Rows that the relay saw waiting at its last look, 2,000 at most")
+OUTBOX = Gauge("huitou_outbox_rows", "Rows that the relay saw waiting at its last look, 10,000 at most")
 OUTBOX_AGE = Gauge("huitou_outbox_age_seconds", "For how long the oldest row of the outbox has waited")
 
 LEADS = Gauge("huitou_leads", "1 while this worker relays and runs the jobs of its service")
