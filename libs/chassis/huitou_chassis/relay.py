@@ -60,7 +60,7 @@ class Relay:
         telemetry.OUTBOX_AGE.set_function(lambda: backlog.age() if leads.is_set() else 0)
 
     async def run(self, ctx: Context) -> bool:
-        """Sends the first of what waits; True if there was something.
+        """Sends the first of what waits; True if there may be more.
 
         Each step waits for its turn beside the transactions of the same process: few large rounds are faster.
         """
@@ -82,6 +82,7 @@ class Relay:
         if not rows:
             self._backlog.clear()
             return False
+        full = len(rows) == ROWS or sum(len(row["value"] or b"") for row in rows) >= BYTES
         self._backlog.look(len(rows), rows[0]["age"])
         producer = await self._started(ctx)
         try:
@@ -93,7 +94,9 @@ class Relay:
         await ctx.db.execute("DELETE FROM outbox WHERE id = ANY($1::bigint[])", [row["id"] for row in rows])
         for topic, count in Counter(row["topic"] for row in rows).items():
             telemetry.RELAYED.labels(topic).inc(count)
-        return True
+        if not full:
+            self._backlog.clear()
+        return full
 
     async def close(self) -> None:
         producer, self._producer = self._producer, None
