@@ -86,22 +86,3 @@ async def test_a_process_shows_its_connections_and_its_clock_against_the_databas
     assert value("huitou_pool_connections_most", pool="service") == tally.ctx.settings.pool
     assert (await tally.client.get("/readyz")).status_code == 200
     assert 0 < abs(value("huitou_clock_skew_seconds")) < 1
-
-
-async def test_what_is_sent_at_once_is_bounded_in_bytes(
-    tally: Stage, kafka: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("huitou_chassis.relay.BYTES", 5)
-    tally.ctx.settings = tally.ctx.settings.model_copy(update={"kafka": kafka})
-    await topics.create(Settings(kafka=kafka))
-    async with tally.db.transaction() as tx:
-        for content in (b"{}", b"{}", b"{}", None, b"too long for one"):
-            tx.send(Message(TOPIC, b"s1", content))
-    leads = asyncio.Event()
-    leads.set()
-    relay = Relay(leads)
-    before, rounds = value("huitou_relayed_total", topic=TOPIC), []
-    while await relay.run(tally.ctx):
-        rounds.append(value("huitou_relayed_total", topic=TOPIC) - before)
-    await relay.close()
-    assert rounds == [3, 5]

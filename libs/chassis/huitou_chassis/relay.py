@@ -66,7 +66,7 @@ class Relay:
         """
         rows = await ctx.db.fetch(
             """
-            SELECT id, topic, key, value, headers, extract(epoch FROM clock_timestamp() - said_at)::float8 AS age
+            SELECT id, topic, key, value, headers, extract(epoch FROM clock_timestamp() - said_at)::float8 AS age, upto
             FROM (
                 SELECT *, sum(bytes) OVER (ORDER BY id) AS upto
                 FROM (
@@ -82,7 +82,7 @@ class Relay:
         if not rows:
             self._backlog.clear()
             return False
-        full = len(rows) == ROWS or sum(len(row["value"] or b"") for row in rows) >= BYTES
+        full = len(rows) == ROWS or rows[-1]["upto"] >= BYTES
         self._backlog.look(len(rows), rows[0]["age"])
         producer = await self._started(ctx)
         try:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from segment_svc.birthdays import near, reached
+from segment_svc.calendar import years
 from segment_svc.columns import spread
 from segment_svc.conditions import FLAGS
 from segment_svc.nodes import Birthday, Bounds, Is, Known, OneOf, Test
@@ -98,9 +99,8 @@ def celebrating(view: View, rule: Birthday) -> Truth:
     who, start, end, born = view.valid("birthday")
     rows = np.flatnonzero((born != UNKNOWN) & (end > view.at[who]))
     # Whose birthday is whose, and from which year on one looks ahead: one may be told long after the present.
-    since = np.maximum(view.at[who[rows]], start[rows])
-    years = since.astype("datetime64[us]").astype("datetime64[Y]").astype(np.int64) + 1970
-    pairs, which = np.unique(np.stack((born[rows], years)), axis=1, return_inverse=True)
+    ahead = years(np.maximum(view.at[who[rows]], start[rows]))
+    pairs, which = np.unique(np.stack((born[rows], ahead)), axis=1, return_inverse=True)
     found = [near(day, rule, view.zone, year) for day, year in pairs.T.tolist()]
     number = np.array([len(spans) for spans in found], np.int64)
     flat = np.array([span for spans in found for span in spans], np.int64).reshape(-1, 2)

@@ -23,13 +23,18 @@ def local_days(moments: Ints, zone: ZoneInfo) -> Ints:
     """The day (proleptic ordinal) on which each moment (microseconds since 1970) lies in the zone."""
     if not len(moments):
         return moments
-    years = np.unique(moments.astype("datetime64[us]").astype("datetime64[Y]").astype(np.int64) + 1970)
-    tables = [_offsets(zone, int(year)) for year in years]
+    tables = [_offsets(zone, int(year)) for year in np.unique(years(moments))]
     since = np.array([start for table in tables for start, _ in table])
     offset = np.array([offset for table in tables for _, offset in table])
     at = np.maximum(np.searchsorted(since, moments, "right") - 1, 0)
     days: Ints = (moments + offset[at]) // DAY + EPOCH_DAY
     return days
+
+
+def years(moments: Ints) -> Ints:
+    """The year (UTC) in which each moment lies."""
+    found: Ints = moments.astype("datetime64[us]").astype("datetime64[Y]").astype(np.int64) + 1970
+    return found
 
 
 def offsets(zone: ZoneInfo, first: int, last: int) -> list[tuple[int, int]]:

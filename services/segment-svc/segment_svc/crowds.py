@@ -11,13 +11,11 @@ from segment_svc.sheets import UNBOUND, People, Place
 
 NOWHERE: Place = (None, None, None)
 NOBODY = {"who": -1, "joined": UNBOUND, "left": UNBOUND, "born": UNBOUND, "kind": 4}
-
-
-COLUMNS = (*(name for name in NOBODY if name != "who"), "place")
+COLUMNS = ("joined", "left", "born", "place", "kind")
 
 
 class Crowd(People):
-    """Everybody, and nobody at the end."""
+    """A shop's customers; that of all of them has nobody at its end."""
 
     def of(self, who: Ints) -> Crowd:
         """These people; of whom nothing is known is as nobody, who comes last."""
