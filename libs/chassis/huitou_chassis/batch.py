@@ -125,7 +125,8 @@ async def _take(ctx: Context, events: Taken, refusals: list[Refusal], epochs: Ep
         if epochs:
             await fencing.check(tx, epochs)
         new, conflicts = await inbox.admit(tx, [event for _, event in events])
-        for handler, run in groupby(new, key=lambda event: _handler(ctx, event)):
+        handlers = ctx.service.handlers
+        for handler, run in groupby(new, key=lambda event: handlers[type(event.data)]):
             await handler(list(run), tx)
         records = {id(event): record for record, event in events}
         refused = [Refusal(records[id(event)], reason, detail) for event, reason, detail in tx.rejected]
@@ -142,7 +143,3 @@ async def _take(ctx: Context, events: Taken, refusals: list[Refusal], epochs: Ep
     for letter in dead:
         telemetry.DEAD_LETTERS.labels(letter.record.topic, letter.reason).inc()
         log.warning("dead letter", topic=letter.record.topic, reason=letter.reason, offset=letter.record.offset)
-
-
-def _handler(ctx: Context, event: Event[Any]) -> Handler:
-    return ctx.service.handlers[type(event.data)]
