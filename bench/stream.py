@@ -24,6 +24,7 @@ WARM = 20_000
 AUDIENCES = 100
 UNTOUCHED = 900
 PARTITIONS = 4
+TIMES = 3
 
 
 class Reached(NamedTuple):
@@ -101,20 +102,32 @@ async def main(say: Say, customers: int) -> None:
         await rest(running, "loyalty")
         await _visits(running, customers, "second")
         one = await reach(running, "segment", TOPICS, EVENTS)
-        say(f"segment, visitors                   {_against(one, base)}")
+        say(f"segment, visitors, the first ones   {_against(one, base)}")
         await _visits(running, customers, "third")
         two = await reach(running, "segment", TOPICS, EVENTS, workers=2)
         say(f"segment, visitors, two workers      {_against(two, base)}")
         await _visits(running, customers, "fourth")
-        await _build_beside(say, running, one.rate)
-        await _visits(running, customers, "fifth")
-        again = await reach(running, "segment", TOPICS, EVENTS)
-        say(f"segment, visitors, once more        {_against(again, base)}")
-        await _add_untouched(running)
-        await _visits(running, customers, "sixth")
-        more = await reach(running, "segment", TOPICS, EVENTS)
+        beside, seconds = await _build_beside(running)
+        few, many = await _few_and_many(running, customers)
+        say(f"segment, visitors, median of {TIMES}      {_against(few, base)}")
+        share = beside / few.rate
+        say(f"a new audience meanwhile: live after {seconds:.0f} s, {beside:,.0f} events/s beside it ({share:.2f})")
         much = f"{AUDIENCES + UNTOUCHED} audiences, of which the events touch {AUDIENCES}"
-        say(f"segment, visitors, {much}: {more.rate:,.0f} events/s ({more.rate / again.rate:.2f} of once more)")
+        share = many.rate / few.rate
+        say(f"segment, visitors, {much}, median of {TIMES}: {many.rate:,.0f} events/s ({share:.2f})")
+
+
+async def _few_and_many(running: Servers, customers: int) -> tuple[Reached, Reached]:
+    """The medians with the audiences alone and with as many untouched ones beside them, measured by turns."""
+    few, many = [], []
+    for turn in range(TIMES):
+        await _visits(running, customers, f"few {turn}")
+        few.append(await reach(running, "segment", TOPICS, EVENTS))
+        await _add_untouched(running)
+        await _visits(running, customers, f"many {turn}")
+        many.append(await reach(running, "segment", TOPICS, EVENTS))
+        await _remove_untouched(running)
+    return sorted(few)[TIMES // 2], sorted(many)[TIMES // 2]
 
 
 async def _visits(running: Servers, customers: int, name: str) -> None:
@@ -132,8 +145,8 @@ async def _moves(running: Servers) -> int:
         return int(await connection.fetchval("SELECT coalesce(sum(moves), 0) FROM headcount"))
 
 
-async def _build_beside(say: Say, running: Servers, alone: float) -> None:
-    """A new audience while events are taken, and what that leaves of the stream's rate."""
+async def _build_beside(running: Servers) -> tuple[float, float]:
+    """Events a second while a new audience is built, and the seconds until it is live."""
     async with service(running, "segment") as segment:
         watched = _progress(running.kafka, "segment-worker", TOPICS)
         start = await anext(watched)
@@ -148,9 +161,7 @@ async def _build_beside(say: Say, running: Servers, alone: float) -> None:
         async for done in watched:
             if done - start >= EVENTS:
                 break
-    say(
-        f"a new audience meanwhile: live after {seconds:.0f} s, {beside:,.0f} events/s beside it ({beside / alone:.2f})"
-    )
+    return beside, seconds
 
 
 async def _add_untouched(running: Servers) -> None:
@@ -167,4 +178,10 @@ async def _add_untouched(running: Servers) -> None:
             SHOP,
             UNTOUCHED,
         )
+        await connection.execute("UPDATE roster SET version = nextval('stamp') WHERE shop_id = $1", SHOP)
+
+
+async def _remove_untouched(running: Servers) -> None:
+    async with connected(running) as connection:
+        await connection.execute("DELETE FROM audience WHERE audience_id LIKE 'aud\\_untouched%'")
         await connection.execute("UPDATE roster SET version = nextval('stamp') WHERE shop_id = $1", SHOP)

@@ -23,7 +23,7 @@ from huitou_chassis.errors import Reject
 from huitou_chassis.fencing import Epochs, Fenced
 from huitou_chassis.record import Record
 from huitou_chassis.refusals import Refusal, is_for, keep
-from huitou_chassis.service import Context, Handler
+from huitou_chassis.service import Context
 from huitou_events import Event, Undecodable, decode
 
 AHEAD_US = 400 * 86_400 * 1_000_000
