@@ -53,6 +53,10 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
         self.ready = asyncio.Event()
         self.progress = Progress()
 
+    def taking(self) -> bool:
+        """Whether events are being taken just now."""
+        return self.ready.is_set() and self._lanes.busy
+
     async def run(self, stop: asyncio.Event) -> None:
         """Reads until `stop` is set and the batch in hand is committed."""
         await self._wait_for_topics(stop)

@@ -6,6 +6,7 @@ a job claims its rows under locks as well.
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import Any
 
 import asyncpg
@@ -19,6 +20,7 @@ from huitou_chassis.service import Context, Job
 LEADER = 0x68756974
 TRY_SECONDS = 0.5
 IDLE_SECONDS = 5
+LONGEST_REST = 1.0
 
 log = structlog.get_logger()
 
@@ -76,10 +78,16 @@ class Leadership:
 
 
 async def run(
-    ctx: Context, job: Job, leads: asyncio.Event, stop: asyncio.Event, *, wake: asyncio.Event | None = None
+    ctx: Context,
+    job: Job,
+    leads: asyncio.Event,
+    stop: asyncio.Event,
+    *,
+    wake: asyncio.Event | None = None,
+    taking: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Runs the job whenever this worker leads, and at once when `wake` is set. One that keeps failing ends the
-    process, to be started again."""
+    """Runs the job whenever this worker leads, and at once when `wake` is set; with its share while `taking` says
+    that events are taken. One that keeps failing ends the process, to be started again."""
     failed = 0
     # There from the start: what counts up from nothing is no increase to who watches.
     failures, seconds = telemetry.JOB_FAILURES.labels(job.name), telemetry.JOB_SECONDS.labels(job.name)
@@ -103,9 +111,12 @@ async def run(
                 raise
             await wait(stop, min(LONGEST_PAUSE, 0.05 * 2 ** min(failed, 6)))
             continue
-        seconds.observe(time.perf_counter() - began)
+        took = time.perf_counter() - began
+        seconds.observe(took)
         if not more:
             await wait(stop, job.every, wake)
+        elif job.share < 1 and taking():
+            await wait(stop, min(LONGEST_REST, took / job.share - took))
 
 
 async def wait(stop: asyncio.Event, seconds: float, wake: asyncio.Event | None = None) -> None:

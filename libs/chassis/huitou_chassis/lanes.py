@@ -53,6 +53,10 @@ class Lanes:
         lanes = len(self._waiting.keys() | self._busy.keys()) or 1
         return max(0, lanes * self._pace.size - sum(map(len, self._waiting.values())))
 
+    @property
+    def busy(self) -> bool:
+        return bool(self._busy)
+
     async def until_wanted(self) -> None:
         """Returns when there is room for more; not at once while lanes are busy: bit by bit, fetching costs more."""
         if self._busy:

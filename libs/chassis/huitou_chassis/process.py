@@ -72,7 +72,10 @@ async def _work(service: Service, settings: Settings, stop: asyncio.Event) -> No
             jobs.run(ctx, Job("dead-letters", letters.measure, every=MEASURE_SECONDS), leadership.leads, stop),
             jobs.run(ctx, Job("dead-letters-done", letters.tidy, every=TIDY_SECONDS), leadership.leads, stop),
             jobs.run(ctx, Job("rereading", rereading.advance, every=REREAD_SECONDS), leadership.leads, stop),
-            *(jobs.run(ctx, job, always if job.by_all else leadership.leads, stop) for job in service.jobs),
+            *(
+                jobs.run(ctx, job, always if job.by_all else leadership.leads, stop, taking=consumer.taking)
+                for job in service.jobs
+            ),
         ]
         if settings.health_port:
             parts.append(_serve(http.health_application(ctx, consumer), settings, settings.health_port, stop))

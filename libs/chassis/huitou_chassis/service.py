@@ -27,13 +27,15 @@ CALL_SECONDS = 5
 class Job:
     """Work that one worker at a time does again and again, or all of them do who find some.
 
-    `run` answers True when there is more to do at once; else it is called again after `every` real seconds.
+    `run` answers True when there is more to do at once; else it is called again after `every` real seconds. While
+    events are taken, it has this `share` of the time.
     """
 
     name: str
     run: Callable[["Context"], Awaitable[bool]]
     every: float
     by_all: bool = False
+    share: float = 1
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,8 @@ from segment_svc.roster import Roster
 from segment_svc.walks import Walk
 
 MOST = 2000
+SHARE = 0.4
+"""An audience of a million is live within a minute, and the stream keeps most of its rate (docs/benchmarks.md)."""
 MOST_MOVES = 20_000
 MOST_TOGETHER = 100
 MOST_AT_ONCE = 20_000

@@ -132,7 +132,7 @@ service = Service(
     jobs=[
         Job("due", due.settle, every=0.2),
         Job("due-help", due.help_out, every=1, by_all=True),
-        Job("builds", builds.advance, every=0.2),
+        Job("builds", builds.advance, every=0.2, share=builds.SHARE),
         Job("tags", tag_jobs.advance, every=0.5),
         Job("tallies", tallies.count, every=0.5),
         Job("sheets", keeping.keep, every=0.5),
