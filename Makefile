@@ -44,7 +44,7 @@ bench: $(VENV)/tools  ## measure with 100,000 customers, and write docs/benchmar
 	@$(BIN)/python -m bench
 
 bench-full: $(VENV)/tools  ## the same with a million customers and ten million events
-	@$(BIN)/python -m bench --customers 1000000 stream latency due previews overviews
+	@$(BIN)/python -m bench --customers 1000000 stream builds latency due previews overviews
 
 clean:  ## remove the data that demo and up keep
 	@PYTHONPATH=libs/local $(PYTHON) -m huitou_local.cleaning

@@ -7,10 +7,11 @@ import time
 
 import uvloop
 
-from bench import claims, due, latency, overviews, previews, report, stream
+from bench import builds, claims, due, latency, overviews, previews, report, stream
 
 ALL = {
     "stream": stream.main,
+    "builds": builds.main,
     "latency": latency.main,
     "due": due.main,
     "previews": previews.main,

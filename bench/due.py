@@ -35,6 +35,9 @@ async def main(say: Say, customers: int) -> None:
             )
             took = await _turn(running)
             say(f"all due at once again, as when a day turns: {_pace(took, customers)}")
+            async with process(running, "segment", "worker", HUITOU_INSTANCE="bench-second"):
+                took = await _turn(running)
+            say(f"the same with two workers: {_pace(took, customers)}")
             late = await _changes(running, audience)
         p50, p99 = (late[int(len(late) * share)] * 1000 for share in (0.5, 0.99))
         say(f"{RATE:,} moments a second: seen p50 {p50:.0f} ms, p99 {p99:.0f} ms after their moment")

@@ -44,7 +44,7 @@ async def reach(
             for place in range(workers)
         ]
         first, began, start = 0.0, 0, -1
-        async for done in _progress(running.kafka, f"{service}-worker", topics):
+        async for done in progress(running.kafka, f"{service}-worker", topics):
             if any(child.returncode is not None for child in children):
                 raise RuntimeError(f"{service} worker ended: see its log in {running.home}")
             start = done if start < 0 else start
@@ -62,7 +62,7 @@ def _memory(pid: int) -> int:
     return int(found[1]) // 1024 if found else 0
 
 
-async def _progress(kafka: str, group: str, topics: Sequence[str]) -> AsyncIterator[int]:
+async def progress(kafka: str, group: str, topics: Sequence[str]) -> AsyncIterator[int]:
     """How many records of the topics the group has taken, looked at every 20 ms."""
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
     await admin.start()
@@ -100,18 +100,14 @@ async def main(say: Say, customers: int) -> None:
         loyal = await reach(running, "loyalty", ["shop.trades"], trades, warm=trades // 5)
         say(f"loyalty, trades                     {_against(loyal, base)}")
         await rest(running, "loyalty")
-        await _visits(running, customers, "second")
+        await visits(running, customers, "second")
         one = await reach(running, "segment", TOPICS, EVENTS)
         say(f"segment, visitors, the first ones   {_against(one, base)}")
-        await _visits(running, customers, "third")
+        await visits(running, customers, "third")
         two = await reach(running, "segment", TOPICS, EVENTS, workers=2)
         say(f"segment, visitors, two workers      {_against(two, base)}")
-        await _visits(running, customers, "fourth")
-        beside, seconds = await _build_beside(running)
         few, many = await _few_and_many(running, customers)
         say(f"segment, visitors, median of {TIMES}      {_against(few, base)}")
-        share = beside / few.rate
-        say(f"a new audience meanwhile: live after {seconds:.0f} s, {beside:,.0f} events/s beside it ({share:.2f})")
         much = f"{AUDIENCES + UNTOUCHED} audiences, of which the events touch {AUDIENCES}"
         share = many.rate / few.rate
         say(f"segment, visitors, {much}, median of {TIMES}: {many.rate:,.0f} events/s ({share:.2f})")
@@ -121,19 +117,19 @@ async def _few_and_many(running: Servers, customers: int) -> tuple[Reached, Reac
     """The medians with the audiences alone and with as many untouched ones beside them, measured by turns."""
     few, many = [], []
     for turn in range(TIMES):
-        await _visits(running, customers, f"few {turn}")
+        await visits(running, customers, f"few {turn}")
         few.append(await reach(running, "segment", TOPICS, EVENTS))
         await _add_untouched(running)
-        await _visits(running, customers, f"many {turn}")
+        await visits(running, customers, f"many {turn}")
         many.append(await reach(running, "segment", TOPICS, EVENTS))
         await _remove_untouched(running)
     return sorted(few)[TIMES // 2], sorted(many)[TIMES // 2]
 
 
-async def _visits(running: Servers, customers: int, name: str) -> None:
+async def visits(running: Servers, customers: int, name: str, number: int = EVENTS) -> None:
     """Publishes a part's events when everything from the parts before is done."""
     await rest(running, "segment")
-    await publish(running.kafka, list(islice(visitors(customers, name), EVENTS)))
+    await publish(running.kafka, list(islice(visitors(customers, name), number)))
 
 
 def _against(reached: Reached, base: float) -> str:
@@ -143,25 +139,6 @@ def _against(reached: Reached, base: float) -> str:
 async def _moves(running: Servers) -> int:
     async with connected(running) as connection:
         return int(await connection.fetchval("SELECT coalesce(sum(moves), 0) FROM headcount"))
-
-
-async def _build_beside(running: Servers) -> tuple[float, float]:
-    """Events a second while a new audience is built, and the seconds until it is live."""
-    async with service(running, "segment") as segment:
-        watched = _progress(running.kafka, "segment-worker", TOPICS)
-        start = await anext(watched)
-        async for done in watched:
-            if done - start >= WARM:
-                break
-        first, began = done, time.perf_counter()
-        seconds = await make_audiences(segment, 1, after=AUDIENCES + UNTOUCHED)
-        done = await anext(watched)
-        beside = (done - first) / (time.perf_counter() - began)
-        # What is left is taken before the next part.
-        async for done in watched:
-            if done - start >= EVENTS:
-                break
-    return beside, seconds
 
 
 async def _add_untouched(running: Servers) -> None:

@@ -13,7 +13,7 @@ from segment_svc.walks import Walk
 
 MOST = 2000
 SHARE = 0.4
-"""An audience of a million is live within a minute, and the stream keeps most of its rate (docs/benchmarks.md)."""
+"""While events are taken; what the stream keeps of its rate meanwhile is in docs/benchmarks.md."""
 MOST_MOVES = 20_000
 MOST_TOGETHER = 100
 MOST_AT_ONCE = 20_000

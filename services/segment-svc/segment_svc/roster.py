@@ -43,7 +43,7 @@ class Roster:
     rules: Mapping[str, Rule]
     signals: Mapping[str, frozenset[str]]
     building: frozenset[str]
-    selections: dict[frozenset[str], Selection] = field(default_factory=dict, compare=False)
+    selections: dict[frozenset[str] | None, Selection] = field(default_factory=dict, compare=False)
 
     def touched(self, signals: frozenset[str]) -> frozenset[str]:
         """The audiences that read one of these signals: types of events, `=attribute`, `#tag`."""
@@ -51,11 +51,11 @@ class Roster:
 
     def select(self, audiences: frozenset[str] | None = None) -> Selection:
         """These audiences, or all."""
-        wanted = frozenset(self.rules) if audiences is None else audiences
-        made = self.selections.get(wanted)
+        made = self.selections.get(audiences)
         if made is None:
+            wanted = self.rules if audiences is None else audiences
             chosen = frozenset((audience, self.rules[audience]) for audience in wanted)
-            made = self.selections[wanted] = _selection(self.timezone, chosen)
+            made = self.selections[audiences] = _selection(self.timezone, chosen)
         return made
 
 
