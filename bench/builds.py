@@ -1,15 +1,20 @@
-"""A new audience over the whole shop while visitors' events are taken, against the events' rate without it."""
+"""A new audience over the whole shop while visitors' events are taken, against the events' rate before and after."""
 
 import time
+from collections.abc import AsyncIterator
+from itertools import islice
 
 from bench.floor import TOPICS, floor
 from bench.population import populate
-from bench.servers import Say, Servers, migrated, servers, service
+from bench.rest import rest
+from bench.servers import Say, migrated, servers, service
 from bench.shop import make_audiences
-from bench.stream import AUDIENCES, EVENTS, WARM, progress, reach, visits
+from bench.stream import AUDIENCES, EVENTS, WARM, progress
+from bench.traffic import publish, visitors
 
-MEANWHILE = 400_000
-"""So many events are there while the audience is built that they do not end before it is live."""
+PARTS = 6
+"""So many times `EVENTS` are there from the start that they do not end before the audience is live."""
+MEASURED = 60_000
 
 
 async def main(say: Say, customers: int) -> None:
@@ -18,32 +23,32 @@ async def main(say: Say, customers: int) -> None:
         await populate(running, customers)
         async with service(running, "segment") as segment:
             await make_audiences(segment, AUDIENCES)
-        await visits(running, customers, "before")
+        await rest(running, "segment")
+        events = visitors(customers, "builds")
+        for _ in range(PARTS):
+            await publish(running.kafka, list(islice(events, EVENTS)))
         base = await floor(running, EVENTS)
-        before = await reach(running, "segment", TOPICS, EVENTS)
-        await visits(running, customers, "meanwhile", MEANWHILE)
-        beside, seconds = await _build(running)
-        await visits(running, customers, "after")
-        after = await reach(running, "segment", TOPICS, EVENTS)
-        alone = (before.rate + after.rate) / 2
+        async with service(running, "segment") as segment:
+            taken = progress(running.kafka, "segment-worker", TOPICS)
+            await _pace(taken, WARM)
+            before = await _pace(taken, MEASURED)
+            first, began = await anext(taken), time.perf_counter()
+            seconds = await make_audiences(segment, 1, after=AUDIENCES)
+            meanwhile = (await anext(taken) - first) / (time.perf_counter() - began)
+            after = await _pace(taken, MEASURED)
+        alone = (before + after) / 2
         say(f"floor {base:,.0f} events/s; {customers:,} customers, {AUDIENCES} audiences")
         say(f"a new audience is live after {seconds:.0f} s")
-        say(f"events a second meanwhile {beside:,.0f} ({beside / alone:.2f} of the rate without it)")
-        say(f"events a second without it {before.rate:,.0f} before, {after.rate:,.0f} after")
+        say(f"visitors meanwhile {meanwhile:,.0f} events/s ({meanwhile / alone:.2f} of the rate without it)")
+        say(f"visitors without it {before:,.0f} events/s before, {after:,.0f} after")
 
 
-async def _build(running: Servers) -> tuple[float, float]:
-    """Events a second while a new audience is built, and the seconds until it is live."""
-    async with service(running, "segment") as segment:
-        watched = progress(running.kafka, "segment-worker", TOPICS)
-        start = await anext(watched)
-        async for done in watched:
-            if done - start >= WARM:
-                break
-        first, began = done, time.perf_counter()
-        seconds = await make_audiences(segment, 1, after=AUDIENCES)
-        done = await anext(watched)
-        rate = (done - first) / (time.perf_counter() - began)
-    if done - start >= MEANWHILE:
-        raise RuntimeError(f"the {MEANWHILE:,} events ended before the audience was live after {seconds:.0f} s")
-    return rate, seconds
+async def _pace(taken: AsyncIterator[int], number: int) -> float:
+    """Events a second over the next ones; RuntimeError if there are not as many."""
+    first, began = await anext(taken), time.perf_counter()
+    async for done in taken:
+        if done - first >= number:
+            break
+        if done >= PARTS * EVENTS:
+            raise RuntimeError(f"{PARTS * EVENTS:,} events ended too early for this: there have to be more of them")
+    return (done - first) / (time.perf_counter() - began)
