@@ -12,7 +12,7 @@ from bench.shop import make_audiences
 from bench.stream import AUDIENCES, EVENTS, WARM, progress
 from bench.traffic import publish, visitors
 
-PARTS = 6
+PARTS = 12
 """So many times `EVENTS` are there from the start that they do not end before the audience is live."""
 MEASURED = 60_000
 
@@ -32,15 +32,15 @@ async def main(say: Say, customers: int) -> None:
             taken = progress(running.kafka, "segment-worker", TOPICS)
             await _pace(taken, WARM)
             before = await _pace(taken, MEASURED)
+            say(f"floor {base:,.0f} events/s; {customers:,} customers, {AUDIENCES} audiences")
+            say(f"visitors before {before:,.0f} events/s")
             first, began = await anext(taken), time.perf_counter()
             seconds = await make_audiences(segment, 1, after=AUDIENCES)
             meanwhile = (await anext(taken) - first) / (time.perf_counter() - began)
+            say(f"a new audience is live after {seconds:.0f} s, visitors meanwhile {meanwhile:,.0f} events/s")
             after = await _pace(taken, MEASURED)
-        alone = (before + after) / 2
-        say(f"floor {base:,.0f} events/s; {customers:,} customers, {AUDIENCES} audiences")
-        say(f"a new audience is live after {seconds:.0f} s")
-        say(f"visitors meanwhile {meanwhile:,.0f} events/s ({meanwhile / alone:.2f} of the rate without it)")
-        say(f"visitors without it {before:,.0f} events/s before, {after:,.0f} after")
+            share = 2 * meanwhile / (before + after)
+            say(f"visitors after it {after:,.0f} events/s: {share:.2f} of the rate was kept")
 
 
 async def _pace(taken: AsyncIterator[int], number: int) -> float:
