@@ -100,10 +100,10 @@ async def main(say: Say, customers: int) -> None:
         loyal = await reach(running, "loyalty", ["shop.trades"], trades, warm=trades // 5)
         say(f"loyalty, trades                     {_against(loyal, base)}")
         await rest(running, "loyalty")
-        await visits(running, customers, "second")
+        await _visits(running, customers, "second")
         one = await reach(running, "segment", TOPICS, EVENTS)
         say(f"segment, visitors, the first ones   {_against(one, base)}")
-        await visits(running, customers, "third")
+        await _visits(running, customers, "third")
         two = await reach(running, "segment", TOPICS, EVENTS, workers=2)
         say(f"segment, visitors, two workers      {_against(two, base)}")
         few, many = await _few_and_many(running, customers)
@@ -117,19 +117,19 @@ async def _few_and_many(running: Servers, customers: int) -> tuple[Reached, Reac
     """The medians with the audiences alone and with as many untouched ones beside them, measured by turns."""
     few, many = [], []
     for turn in range(TIMES):
-        await visits(running, customers, f"few {turn}")
+        await _visits(running, customers, f"few {turn}")
         few.append(await reach(running, "segment", TOPICS, EVENTS))
         await _add_untouched(running)
-        await visits(running, customers, f"many {turn}")
+        await _visits(running, customers, f"many {turn}")
         many.append(await reach(running, "segment", TOPICS, EVENTS))
         await _remove_untouched(running)
     return sorted(few)[TIMES // 2], sorted(many)[TIMES // 2]
 
 
-async def visits(running: Servers, customers: int, name: str, number: int = EVENTS) -> None:
+async def _visits(running: Servers, customers: int, name: str) -> None:
     """Publishes a part's events when everything from the parts before is done."""
     await rest(running, "segment")
-    await publish(running.kafka, list(islice(visitors(customers, name), number)))
+    await publish(running.kafka, list(islice(visitors(customers, name), EVENTS)))
 
 
 def _against(reached: Reached, base: float) -> str:

@@ -13,7 +13,7 @@ from segment_svc.walks import Walk
 
 MOST = 2000
 SHARE = 0.4
-"""While events are taken: with 100,000 customers the stream kept 0.84 of its rate, and 0.68 without a share."""
+"""While events are taken, so that the stream keeps most of its rate (docs/benchmarks.md)."""
 MOST_MOVES = 20_000
 MOST_TOGETHER = 100
 MOST_AT_ONCE = 20_000
