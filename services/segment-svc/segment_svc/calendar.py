@@ -23,7 +23,9 @@ def local_days(moments: Ints, zone: ZoneInfo) -> Ints:
     """The day (proleptic ordinal) on which each moment (microseconds since 1970) lies in the zone."""
     if not len(moments):
         return moments
-    tables = [_offsets(zone, int(year)) for year in np.unique(years(moments))]
+    found = years(moments)
+    first = int(found.min())
+    tables = [_offsets(zone, first + year) for year in np.flatnonzero(np.bincount(found - first)).tolist()]
     since = np.array([start for table in tables for start, _ in table])
     offset = np.array([offset for table in tables for _, offset in table])
     at = np.maximum(np.searchsorted(since, moments, "right") - 1, 0)

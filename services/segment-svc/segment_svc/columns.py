@@ -19,6 +19,11 @@ class Stretches(NamedTuple):
     end: Ints
 
 
+def unpacked(packed: bytes | None) -> Ints:
+    """Numbers as PostgreSQL packs them: an array of a million comes as fast as its bytes do."""
+    return np.frombuffer(packed or b"", ">i8").astype(np.int64)
+
+
 def spread(first: Ints, number: Ints) -> tuple[Ints, Ints]:
     """The ranges first, first + 1, … of `number` entries end to end, and before them which range each comes from."""
     owner = np.repeat(np.arange(len(first)), number)
@@ -92,3 +97,20 @@ def covered(spans: Stretches, weight: Ints | int, need: Ints | int = 1) -> Stret
     before = np.zeros(len(enough), np.bool_)
     before[1:] = enough[:-1]
     return Stretches(group[enough & ~before], moment[enough & ~before], moment[before & ~enough])
+
+
+def united(spans: Stretches) -> Stretches:
+    """When at least one of a group's spans holds, each of which ends after its start; in order of group and time."""
+    if not (spans.group[1:] >= spans.group[:-1]).all():
+        order = in_order(spans.group)
+        spans = Stretches(*(column[order] for column in spans))
+    group, start, end = spans
+    begins = firsts(group)
+    follows = ~begins[1:]
+    falling = (start[1:] < start[:-1]) | (end[1:] < end[:-1])
+    if (falling & follows).any():
+        return covered(spans, 1)
+    # As events come: nothing that begins later ends sooner, so there is a gap only where one ends before the next.
+    begins[1:] |= start[1:] > end[:-1]
+    first, last = np.flatnonzero(begins), np.flatnonzero(np.append(begins[1:], True)[: len(begins)])
+    return Stretches(group[first], start[first], end[last])

@@ -1,6 +1,7 @@
 """What happened to customers: entries are added once and never changed, only erased; loading makes people of them."""
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from sys import intern
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ import orjson
 
 from huitou_chassis import Tx
 from segment_svc import customers, memory, stored_people, tag_definitions
+from segment_svc.columns import unpacked
 from segment_svc.customers import Customer, Key, columns
 from segment_svc.facts import Entry
 from segment_svc.memory import Known
@@ -123,19 +125,20 @@ async def load(tx: Tx, customers: Sequence[Customer]) -> None:
     """Reads the customers' entries, tags and memberships from the tables."""
     for customer, person in zip(customers, await people(tx, [c.key for c in customers]), strict=True):
         customer.person = person
-    by_key = {customer.key: customer for customer in customers}
-    rows = await tx.fetch(
+    (row,) = await tx.fetch(
         """
-        SELECT m.shop_id, m.customer_id, m.audience_id, m.since_us
-        FROM unnest($1::text[], $2::text[]) AS k (shop_id, customer_id)
+        SELECT string_agg(int8send(k.place - 1), '') AS whose, string_agg(int8send(m.since_us), '') AS since,
+            coalesce(array_agg(m.audience_id), '{}') AS audiences
+        FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS k (shop_id, customer_id, place)
         JOIN member AS m USING (shop_id, customer_id)
         """,
-        *columns(list(by_key)),
+        *columns([customer.key for customer in customers]),
     )
     for customer in customers:
         customer.members = {}
-    for shop, id, audience, since in rows:
-        by_key[shop, id].members[audience] = since
+    whose, since = unpacked(row["whose"]).tolist(), unpacked(row["since"]).tolist()
+    for place, audience, moment in zip(whose, map(intern, row["audiences"]), since, strict=True):
+        customers[place].members[audience] = moment
 
 
 async def people(tx: Tx, keys: Sequence[Key]) -> list[Person]:

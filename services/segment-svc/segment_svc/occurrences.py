@@ -6,8 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from segment_svc.calendar import local_days
-from segment_svc.columns import Stretches, covered, firsts, spread
+from segment_svc.columns import Stretches, covered, firsts, spread, united
 from segment_svc.nodes import Aged, Occurred, Since, Window
 from segment_svc.people import CODES, NONE, Ints
 from segment_svc.remaining import remaining
@@ -53,8 +52,7 @@ def measured(view: View, condition: Occurred) -> Spans:
             return _visits(view, held, _occurring(view, condition, held))
         case "days":
             found = _occurring(view, condition, held)
-            days = local_days(view.people.events.at[held.rows], view.zone)
-            return _distinct(held.who[found.group], days[found.group], found)
+            return _distinct(held.who[found.group], view.days[held.rows[found.group]], found)
         case _:
             found = _occurring(view, condition, held)
             return Spans(held.who[found.group], found.start, found.end)
@@ -70,7 +68,11 @@ def _held(found: Chosen, window: Window) -> Held:
     """The events from when to when they are in the window, without those that have left it."""
     match window:
         case Aged(oldest, newest):
-            found = found.some((found.age < oldest) if oldest > newest else np.zeros(len(found.age), np.bool_))
+            inside = (found.age < oldest) if oldest > newest else np.zeros(len(found.age), np.bool_)
+            if newest:
+                # A trade that is refunded before it is so old never comes in.
+                inside &= found.end - newest > found.at
+            found = found.some(inside)
             return Held(found.rows, found.who, found.at + newest, np.minimum(found.at + oldest, found.end))
         case Since(moment):
             found = found.some(found.at >= moment)
@@ -103,7 +105,7 @@ def _occurring(view: View, condition: Occurred, held: Held) -> Stretches:
     parts = _parts(view, condition, held)
     if condition.unless_later is None:
         return Stretches(*(column[parts.place[firsts(parts.place)]] for column in whole))
-    found = covered(Stretches(parts.place, parts.start, parts.end), 1)
+    found = united(Stretches(parts.place, parts.start, parts.end))
     return found if filtered else _joined(found, _lineless(view, held, whole))
 
 
@@ -126,7 +128,7 @@ def _visits(view: View, held: Held, found: Stretches) -> Spans:
 def _distinct(who: Ints, value: Ints, found: Stretches) -> Spans:
     """Each value of a customer's, while at least one of its spans holds."""
     most = int(value.max(initial=0)) + 1
-    pairs = covered(Stretches(who * most + value, found.start, found.end), 1)
+    pairs = united(Stretches(who * most + value, found.start, found.end))
     return Spans(pairs.group // most, pairs.start, pairs.end)
 
 

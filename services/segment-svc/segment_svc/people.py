@@ -205,7 +205,7 @@ class Person:
     tags: frozenset[str] = frozenset()
 
 
-def changes(found: Iterable[Change]) -> Ints:
+def changes(found: Iterable[tuple[int, str, str | int | bool | None]]) -> Ints:
     """Changes in their order (time, source, id) as the array that a Person holds."""
     rows = [(at, _CHANGE_CODES[name], _value(name, value)) for at, name, value in found]
     return np.array(rows, np.int64).reshape(-1, 3)

@@ -1,4 +1,4 @@
-"""A whole shop, or a part of it, held against rules at one moment by SQL: the evaluator of builds and previews.
+"""A whole shop held against rules at one moment by SQL: the evaluator of builds and exact previews.
 
 Each different condition is one statement that gives a set of customers, whatever their number; all, any and not are
 operations on these sets. `evaluate` says the same of customers whose histories are at hand.
@@ -16,6 +16,7 @@ import numpy as np
 
 from huitou_chassis import Tx
 from segment_svc import attribute_queries, figure_queries, histories
+from segment_svc.columns import unpacked
 from segment_svc.evaluate import evaluate
 from segment_svc.event_queries import occurred
 from segment_svc.figures import FIGURES
@@ -37,7 +38,7 @@ from segment_svc.nodes import (
     Tagged,
 )
 from segment_svc.people import NEVER, Bools, Ints, People
-from segment_svc.queries import Part, Query, Question
+from segment_svc.queries import Query, Question
 
 SECONDS = 600
 CHUNK = 2_000
@@ -63,19 +64,19 @@ async def held(
     rules: Mapping[str, Rule],
     at: int,
     *,
-    part: Part | None = None,
     foresee: bool = False,
 ) -> Population:
-    """The shop's customers at the moment, or a part of them, held against expanded rules.
+    """The shop's customers at the moment, held against expanded rules.
 
     Who wants to `foresee` asks up to when nothing changes; else what is still to come is left out of `until`.
     Different statements see one state only in a transaction that repeats its reads.
     """
-    await tx.execute(f"SET LOCAL statement_timeout = '{SECONDS}s'; SET LOCAL work_mem = '128MB'; SET LOCAL jit = off")
-    if part is None:
-        # Nearly every page is read: one after the other, and not by an index here and there.
-        await tx.execute("SET LOCAL random_page_cost = 4")
-    question = Question(shop, at, zone, part)
+    # Nearly every page is read: one after the other, and not by an index here and there.
+    await tx.execute(
+        f"SET LOCAL statement_timeout = '{SECONDS}s'; SET LOCAL work_mem = '128MB'; SET LOCAL jit = off;"
+        " SET LOCAL random_page_cost = 4"
+    )
+    question = Question(shop, at, zone)
     answers = _Answers(tx, question, await _numbers(tx, question))
     await answers.ask(conditions(rules.values()))
     if foresee:
@@ -139,13 +140,13 @@ class _Answers:
         sql, otherwise = attribute_queries.attributes(question, tests)
         (row,) = await self._tx.connection.fetch(sql, *question.values, timeout=SECONDS)
         for condition, packed, other in zip(conditions, row, otherwise, strict=True):
-            self._holding[condition] = self._but(other, _ints(packed))
+            self._holding[condition] = self._but(other, unpacked(packed))
 
     async def _ask_calendar(self, conditions: Sequence[Asked]) -> None:
         """Birthdays are asked for once: who has which; what holds for them the calendar tells."""
         query = attribute_queries.births(self._question.again())
         rows = await self._tx.connection.fetch(query.sql, *query.values, timeout=SECONDS)
-        having = [_ints(row[1]) for row in rows]
+        having = [unpacked(row[1]) for row in rows]
         which = np.repeat(np.arange(len(rows)), [len(numbers) for numbers in having])
         places, there = self._places(np.concatenate(having) if having else np.empty(0, np.int64))
         which = which[there]
@@ -191,7 +192,7 @@ class _Answers:
             *query.values,
             timeout=SECONDS,
         )
-        others, turns = map(_ints, row)
+        others, turns = map(unpacked, row)
         pairs = turns.reshape(-1, 2)
         places, there = self._places(pairs[:, 0])
         self.until[places] = np.minimum(self.until[places], pairs[there, 1])
@@ -244,14 +245,12 @@ def _query(question: Question, condition: Condition) -> Query:
 
 
 async def _numbers(tx: Tx, question: Question) -> Ints:
-    part = question.part
-    asked = "" if part is None else f" AND customer_id = ANY({question.put(part.ids)}::text[])"
     (row,) = await tx.connection.fetch(
-        f"SELECT string_agg(int8send(who), '') FROM customer WHERE shop_id = $1 AND born_us <= {question.at}{asked}",
+        f"SELECT string_agg(int8send(who), '') FROM customer WHERE shop_id = $1 AND born_us <= {question.at}",
         *question.values,
         timeout=SECONDS,
     )
-    return np.sort(_ints(row[0]))
+    return np.sort(unpacked(row[0]))
 
 
 async def versions(tx: Tx, shop: str, who: Ints) -> Ints:
@@ -261,7 +260,7 @@ async def versions(tx: Tx, shop: str, who: Ints) -> Ints:
         shop,
         timeout=SECONDS,
     )
-    pairs = _ints(row[0]).reshape(-1, 2)
+    pairs = unpacked(row[0]).reshape(-1, 2)
     pairs = pairs[np.argsort(pairs[:, 0])]
     found = np.full(len(who), -1)
     if len(pairs):
@@ -288,8 +287,3 @@ async def _look_again(tx: Tx, question: Question, rules: Mapping[str, Rule], fou
         for name, (value, _) in outcomes.items():
             found.holding[name][places] = value
         found.until[places] = np.minimum.reduce([until for _, until in outcomes.values()])
-
-
-def _ints(packed: bytes | None) -> Ints:
-    """Numbers as PostgreSQL packs them: an array of a million comes as fast as its bytes do."""
-    return np.frombuffer(packed or b"", ">i8").astype(np.int64)

@@ -14,17 +14,9 @@ SINCE_EVER = -(2**62)
 EMPTY = "SELECT NULL::bigint AS who, NULL::boolean AS value, NULL::bigint AS next WHERE $1::text IS NULL"
 
 
-@dataclass(frozen=True)
-class Part:
-    """Some customers of a shop, by their ids and by their numbers."""
-
-    ids: Sequence[str]
-    numbers: Sequence[int]
-
-
 @dataclass
 class Question:
-    """What a statement is about: a shop at a moment (microseconds) by a zone's calendar, all of it or a part.
+    """What a statement is about: a shop at a moment (microseconds) by a zone's calendar.
 
     `values` are sent with the statement; $1 is the shop. Entries have the columns of `history`, and `who`.
     """
@@ -32,7 +24,6 @@ class Question:
     shop: str
     at: int
     zone: ZoneInfo
-    part: Part | None = None
     values: list[Any] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -45,18 +36,17 @@ class Question:
 
     def again(self) -> Question:
         """The same for another statement, with values of its own."""
-        return Question(self.shop, self.at, self.zone, self.part)
+        return Question(self.shop, self.at, self.zone)
 
     def elsewhere(self, zone: ZoneInfo) -> Question:
         """The same by the calendar of another zone."""
-        return Question(self.shop, self.at, zone, self.part)
+        return Question(self.shop, self.at, zone)
 
     def of(self, table: str, columns: str) -> str:
         """Rows `h` of a table about the shop's customers by their ids."""
-        part = "" if self.part is None else f" AND h.customer_id = ANY({self.put(self.part.ids)}::text[])"
         return (
             f"SELECT {columns} FROM {table} AS h JOIN customer AS c USING (shop_id, customer_id)"
-            f" WHERE h.shop_id = $1 AND c.shop_id = $1{part}"
+            " WHERE h.shop_id = $1 AND c.shop_id = $1"
         )
 
     def told(self, types: Collection[str], columns: str, *, after: int = SINCE_EVER) -> str:
@@ -82,9 +72,8 @@ class Question:
         """
 
     def _deeds(self, types: Collection[str], columns: str, after: int) -> str:
-        part = "" if self.part is None else f" AND h.who = ANY({self.put(self.part.numbers)}::bigint[])"
         lines = columns.replace("h.lines", "nullif(h.lines, '[]') AS lines")
-        return f"SELECT {lines} FROM deed AS h WHERE h.shop_id = $1{part} AND {self._happened(types, after)}"
+        return f"SELECT {lines} FROM deed AS h WHERE h.shop_id = $1 AND {self._happened(types, after)}"
 
     def _happened(self, types: Collection[str], after: int) -> str:
         since = "" if after == SINCE_EVER else f" AND h.at > {after}"

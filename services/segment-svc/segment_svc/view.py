@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from segment_svc import payments
+from segment_svc.calendar import local_days
 from segment_svc.nodes import TRADES
 from segment_svc.people import CHANGING, KINDS, NEVER, Bools, Ints, People
 from segment_svc.refunds import TRADE_KINDS, Refunds
@@ -74,6 +75,11 @@ class View:
         events = self.people.events
         most = int(events.trade.max(initial=0)) + 1
         return np.where(events.trade < 0, -1, events.who * most + events.trade)
+
+    @cached_property
+    def days(self) -> Ints:
+        """The day (proleptic ordinal) of each event."""
+        return local_days(self.people.events.at, self.zone)
 
     def chosen(self, named: frozenset[str]) -> Chosen:
         """The events of these types; of several of one trade only the earliest."""
