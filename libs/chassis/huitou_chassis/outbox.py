@@ -1,8 +1,7 @@
 """What a transaction says: rows written with its effects, sent later by the relay."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
 
@@ -14,8 +13,7 @@ CHANNEL = "huitou_outbox"
 """Wakes the relay when what was said is committed."""
 
 
-@dataclass(frozen=True)
-class Message:
+class Message(NamedTuple):
     """A record to be sent; headers None means those of a structured CloudEvent."""
 
     topic: str

@@ -1,13 +1,12 @@
 """A record of Kafka, as batches and dead letters see it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from aiokafka import ConsumerRecord
 
 
-@dataclass(frozen=True)
-class Record:
+class Record(NamedTuple):
     """A record as it came from the broker; `timestamp` is its arrival there in milliseconds."""
 
     topic: str
