@@ -112,5 +112,5 @@ def united(spans: Stretches) -> Stretches:
         return covered(spans, 1)
     # As events come: nothing that begins later ends sooner, so there is a gap only where one ends before the next.
     begins[1:] |= start[1:] > end[:-1]
-    first, last = np.flatnonzero(begins), np.flatnonzero(np.append(begins[1:], True)[: len(begins)])
+    first, last = np.flatnonzero(begins), np.flatnonzero(np.roll(begins, -1))
     return Stretches(group[first], start[first], end[last])

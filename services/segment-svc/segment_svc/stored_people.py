@@ -39,7 +39,7 @@ def _numbers(column: str) -> str:
 
 
 def _texts(column: str) -> str:
-    """What is nothing becomes an empty text. No id, source or type has a line feed in it, or is empty."""
+    """What is nothing becomes an empty text. No id, source, type or JSON has a line feed in it, or is empty."""
     return f"string_agg(coalesce({column}, ''), E'\\n' {_ORDER})"
 
 
@@ -165,7 +165,7 @@ def _last(row: Any, columns: Ints, whose: Ints, size: int) -> list[Key]:
     ]
 
 
-@lru_cache(maxsize=2**15)
+@lru_cache(maxsize=2**14)
 def _lines(packed: str) -> tuple[int, ...]:
     """Four numbers for each line: item, category, quantity, amount. What is looked at is the same again and again."""
     lines = orjson.loads(packed) if packed else ()
