@@ -34,8 +34,8 @@ from tests.naive.facts import micros
 from tests.stage import KEY, PASSWORD, prepare
 from tests.waiting import until
 
-CUSTOMERS = 2 * builds.MOST + 500
-MIDDLE = f"c{builds.MOST + 700:04}"
+CUSTOMERS = 2 * builds.LOOKED_AT + 500
+MIDDLE = f"c{builds.LOOKED_AT + 700:05}"
 """One who is in every audience, and whose turn comes when a part of a build is done."""
 RULES: list[Rule] = [
     {"all": [{"event": "page.viewed", "within": "30d"}, {"not": {"event": "trade.paid", "within": "90d"}}]},
@@ -68,7 +68,7 @@ class Shop:
 
     async def stream(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
-            names = {f"c{self._chance.randrange(CUSTOMERS):04}" for _ in range(50)} - {MIDDLE}
+            names = {f"c{self._chance.randrange(CUSTOMERS):05}" for _ in range(50)} - {MIDDLE}
             await self.publish(sorted(names))
 
     def inside(self, rule: Rule) -> set[str]:
@@ -171,7 +171,7 @@ async def rigged(folder: Path) -> AsyncIterator[Rig]:
 async def test_workers_killed_and_exchanged_in_the_middle_of_builds(tmp_path: Path) -> None:
     async with rigged(tmp_path) as rig:
         shop = Shop(rig.kafka)
-        await shop.publish([f"c{number:04}" for number in range(CUSTOMERS)])
+        await shop.publish([f"c{number:05}" for number in range(CUSTOMERS)])
         await until(lambda: rig.look("SELECT count(*) = $1 FROM customer", CUSTOMERS), within=60)
         stop = asyncio.Event()
         streaming = asyncio.create_task(shop.stream(stop))

@@ -1,5 +1,7 @@
 """Audiences that are made, changed and ended while customers come and go."""
 
+import pytest
+
 from segment_svc import builds
 from tests import make
 from tests.make import NOW, ago
@@ -38,7 +40,10 @@ async def test_what_a_build_finds_leaves_at_its_own_moment(segment: Stage) -> No
     assert (await said(segment, audience))[-1] == Said("ada", audience, False, after(days=10))
 
 
-async def test_an_event_during_a_build_is_neither_lost_nor_doubled(segment: Stage) -> None:
+async def test_an_event_during_a_build_is_neither_lost_nor_doubled(
+    segment: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(builds, "LOOKED_AT", builds.MOST)
     names = [f"c{number:04}" for number in range(2 * builds.MOST + 10)]
     await segment.deliver(*(make.page(customer=name) for name in names))
     answer = await segment.post("/audiences", json={"name": "carted", "rule": CARTED})

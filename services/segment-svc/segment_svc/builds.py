@@ -12,6 +12,8 @@ from segment_svc.roster import Roster
 from segment_svc.walks import Walk
 
 MOST = 2000
+LOOKED_AT = 5_000
+"""So many rows are held against what was found at once: of most there is nothing to do."""
 SHARE = 0.4
 """While events are taken, so that the stream keeps most of its rate (docs/benchmarks.md)."""
 MOST_MOVES = 20_000
@@ -91,10 +93,9 @@ async def _replace(tx: Tx, shop: str) -> None:
 
 async def _find(tx: Tx, there: Roster, building: frozenset[str], reached: str) -> None:
     """The next customers for these audiences."""
-    shown = await customers.after(tx, there.shop, reached, MOST)
-    if shown:
-        await placements.place(tx, there, shown, building)
-    if len(shown) < MOST:
+    shown = await customers.rows_after(tx, there.shop, reached, LOOKED_AT)
+    placed = await placements.place(tx, there, shown, building) if shown.ids else 0
+    if placed == len(shown.ids) < LOOKED_AT:
         findings.of(tx.ctx.db).drop(there.shop, building)
         await _settle(tx, there.shop, sorted(building))
         return
@@ -102,7 +103,7 @@ async def _find(tx: Tx, there: Roster, building: frozenset[str], reached: str) -
         "UPDATE audience SET reached = $3 WHERE shop_id = $1 AND audience_id = ANY($2::text[])",
         there.shop,
         sorted(building),
-        shown[-1].id,
+        shown.ids[placed - 1],
     )
 
 

@@ -23,6 +23,8 @@ KEPT_SECONDS = 30
 AT_ONCE = 1
 MOST = 4
 """So many counts of a shop are under way or wait; when one more is asked for, the oldest is given up."""
+MOST_SAMPLES = 16
+"""Each takes about 11 MB where customers have ten events."""
 
 log = structlog.get_logger()
 
@@ -44,6 +46,9 @@ class Counting:
 
     def remember(self, shop: str, sample: Sample) -> None:
         self._samples[shop] = (time.monotonic(), sample)
+        self._samples.move_to_end(shop)
+        while len(self._samples) > MOST_SAMPLES:
+            self._samples.popitem(last=False)
 
     async def ask(self, key: Key, count: Callable[[], Awaitable[Preview]], *, wait: float) -> Preview | None:
         """The count if it was finished within the last seconds or is within `wait` seconds; else it is begun."""

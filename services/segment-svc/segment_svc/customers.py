@@ -1,12 +1,16 @@
 """A customer's row, locked from the first look to the end of the transaction: who changes a customer begins here."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from huitou_chassis import Tx
 from segment_svc import memory
+from segment_svc.columns import unpacked
 from segment_svc.memory import Known
-from segment_svc.people import History, Person, changes
+from segment_svc.people import NEVER, History, Ints, Person, changes
 
 Key = tuple[str, str]
 NOBODY = Person(History.of(()), changes(()))
@@ -39,6 +43,17 @@ class Customer:
     def exists(self, at: int) -> bool:
         """Whether they are someone at the moment; nobody is in an audience before."""
         return self.born is not None and self.born <= at
+
+
+class Rows(NamedTuple):
+    """Customers of a shop as columns, in the order of their ids; moments are NEVER where there is none."""
+
+    ids: list[str]
+    who: Ints
+    version: Ints
+    born: Ints
+    evaluated: Ints
+    due: Ints
 
 
 async def lock(tx: Tx, keys: Iterable[Key], *, add: bool = True) -> dict[Key, Customer]:
@@ -118,6 +133,30 @@ async def after(tx: Tx, shop: str, reached: str, limit: int) -> list[Customer]:
         limit,
     )
     return [Customer(*row) for row in rows]
+
+
+async def rows_after(tx: Tx, shop: str, reached: str, limit: int) -> Rows:
+    """The rows of the shop's next customers in the order of their ids, not locked."""
+    (row,) = await tx.fetch(
+        """
+        SELECT coalesce(string_agg(customer_id, E'\n' ORDER BY customer_id), '') AS ids,
+            string_agg(int8send(who), '' ORDER BY customer_id) AS who,
+            string_agg(int8send(version), '' ORDER BY customer_id) AS version,
+            string_agg(int8send(coalesce(born_us, $4)), '' ORDER BY customer_id) AS born,
+            string_agg(int8send(coalesce(evaluated_us, $4)), '' ORDER BY customer_id) AS evaluated,
+            string_agg(int8send(coalesce(due_us, $4)), '' ORDER BY customer_id) AS due
+        FROM (
+            SELECT * FROM customer WHERE shop_id = $1 AND customer_id > $2 ORDER BY customer_id LIMIT $3
+        ) AS c
+        """,
+        shop,
+        reached,
+        limit,
+        NEVER,
+    )
+    # No id has a line feed in it, or is empty.
+    ids = row["ids"].split("\n") if row["ids"] else []
+    return Rows(ids, *(unpacked(row[name]) for name in Rows._fields[1:]))
 
 
 async def hasten(tx: Tx, customers: Sequence[Customer]) -> None:

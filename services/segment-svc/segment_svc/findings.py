@@ -75,9 +75,13 @@ class Findings:
         """What was found of the customers with these numbers, who have these versions now."""
         same, until = np.ones(len(who), np.bool_), np.full(len(who), NEVER)
         holding, at = {}, -NEVER
+        looked_at: Ints | None = None
         for audience in audiences:
             found = self._known[shop, audience]
-            known, place = _places(found.population.who, who)
+            if found.population.who is not looked_at:
+                # What was found together is about the same customers.
+                looked_at = found.population.who
+                known, place = _places(looked_at, who)
             at = max(at, found.at)
             same &= known
             holding[audience] = np.zeros(len(who), np.bool_)

@@ -9,11 +9,14 @@ import numpy as np
 
 from huitou_chassis import Tx
 from segment_svc import customers, findings, histories, memory, walks
-from segment_svc.customers import Customer
+from segment_svc.customers import Customer, Rows
 from segment_svc.findings import Found
-from segment_svc.people import NEVER, Bools
+from segment_svc.people import Bools
 from segment_svc.roster import Roster
 from segment_svc.walks import Walk
+
+MOST = 2000
+"""So many customers are locked in one transaction."""
 
 
 class Seen(NamedTuple):
@@ -23,28 +26,29 @@ class Seen(NamedTuple):
     before: Mapping[str, int]
 
 
-async def place(tx: Tx, there: Roster, shown: Sequence[Customer], building: frozenset[str]) -> None:
-    """Makes these customers, in the order of their ids, members of the audiences or not.
+async def place(tx: Tx, there: Roster, shown: Rows, building: frozenset[str]) -> int:
+    """Makes these customers members of the audiences or not: so many of them, from the first on.
 
     Most are what was found of them, and only who moves is locked; who has changed since, or is about to, walks.
     """
-    who = np.array([one.who for one in shown], np.int64)
-    versions = np.array([one.version for one in shown], np.int64)
-    found = findings.of(tx.ctx.db).of(there.shop, building, who, versions)
+    found = findings.of(tx.ctx.db).of(there.shop, building, shown.who, shown.version)
     before = await _members(tx, there.shop, building, shown)
     now = tx.clock.us()
     settled = found.same & (found.until > now) & (found.at <= now) & _at_rest(shown, now)
-    inside = {audience: np.array([audience in before.get(one.id, {}) for one in shown]) for audience in building}
-    moving = np.logical_or.reduce([inside[audience] != found.holding[audience] for audience in building])
-    sooner = found.until < np.array([NEVER if one.due is None else one.due for one in shown])
-    wanted = np.flatnonzero(~settled | moving | sooner).tolist()
-    seen = {shown[place].id: Seen(place, before.get(shown[place].id, {})) for place in wanted}
-    locked = list((await customers.lock(tx, [shown[place].key for place in wanted])).values())
+    moving = _moving(shown, found, before, building)
+    wanted = np.flatnonzero(~settled | moving | (found.until < shown.due))
+    placed = int(wanted[MOST]) if len(wanted) > MOST else len(shown.ids)
+    ids = [shown.ids[place] for place in wanted[:MOST].tolist()]
+    seen = {id: Seen(place, before.get(id, {})) for id, place in zip(ids, wanted.tolist(), strict=False)}
+    locked = list((await customers.lock(tx, [(there.shop, id) for id in ids])).values())
     # Who changed between the look and the lock is not what was found either.
-    as_found = [one for one in locked if settled[seen[one.id].place] and one.version == versions[seen[one.id].place]]
+    as_found = [
+        one for one in locked if settled[seen[one.id].place] and one.version == shown.version[seen[one.id].place]
+    ]
     known = {one.id for one in as_found}
     await walk(tx, there, [one for one in locked if one.id not in known], building)
     await _settle(tx, there, as_found, building, found, seen, moving, now)
+    return placed
 
 
 async def walk(tx: Tx, there: Roster, locked: Sequence[Customer], audiences: frozenset[str]) -> None:
@@ -60,22 +64,24 @@ def _walk(customer: Customer, there: Roster, now: int, audiences: frozenset[str]
     return Walk(customer, there, now, audiences, late=f"{customer.id} as of {customer.version}", found=audiences)
 
 
-def _at_rest(shown: Sequence[Customer], now: int) -> Bools:
+def _at_rest(shown: Rows, now: int) -> Bools:
     """Who was evaluated before and is not due: what is in force of them now is so since then."""
-    return np.array(
-        [
-            one.born is not None
-            and one.born <= now
-            and one.evaluated is not None
-            and one.evaluated <= now
-            and (one.due is None or one.due > now)
-            for one in shown
-        ],
-        np.bool_,
-    )
+    at_rest: Bools = (shown.born <= now) & (shown.evaluated <= now) & (shown.due > now)
+    return at_rest
 
 
-async def _members(tx: Tx, shop: str, building: frozenset[str], shown: Sequence[Customer]) -> dict[str, dict[str, int]]:
+def _moving(shown: Rows, found: Found, before: Mapping[str, Mapping[str, int]], building: frozenset[str]) -> Bools:
+    """Who is in one of the audiences and was not found, or the other way round."""
+    differing = {audience: found.holding[audience].copy() for audience in building}
+    places = {id: place for place, id in enumerate(shown.ids) if id in before}
+    for id, audiences in before.items():
+        for audience in audiences:
+            differing[audience][places[id]] ^= True
+    moving: Bools = np.logical_or.reduce(list(differing.values()))
+    return moving
+
+
+async def _members(tx: Tx, shop: str, building: frozenset[str], shown: Rows) -> dict[str, dict[str, int]]:
     """Since when which of the customers are in which of the audiences."""
     rows = await tx.fetch(
         """
@@ -84,8 +90,8 @@ async def _members(tx: Tx, shop: str, building: frozenset[str], shown: Sequence[
         """,
         shop,
         sorted(building),
-        shown[0].id,
-        shown[-1].id,
+        shown.ids[0],
+        shown.ids[-1],
     )
     found: dict[str, dict[str, int]] = {}
     for id, audience, since in rows:
