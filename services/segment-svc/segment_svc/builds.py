@@ -11,7 +11,7 @@ from segment_svc import customers, findings, flows, histories, moves, placements
 from segment_svc.roster import Roster
 from segment_svc.walks import Walk
 
-MOST = 2000
+MOST = placements.MOST
 LOOKED_AT = 5_000
 """So many rows are held against what was found at once: of most there is nothing to do."""
 SHARE = 0.4
@@ -93,7 +93,7 @@ async def _replace(tx: Tx, shop: str) -> None:
 
 async def _find(tx: Tx, there: Roster, building: frozenset[str], reached: str) -> None:
     """The next customers for these audiences."""
-    shown = await customers.rows_after(tx, there.shop, reached, LOOKED_AT)
+    shown = await customers.after(tx, there.shop, reached, LOOKED_AT)
     placed = await placements.place(tx, there, shown, building) if shown.ids else 0
     if placed == len(shown.ids) < LOOKED_AT:
         findings.of(tx.ctx.db).drop(there.shop, building)

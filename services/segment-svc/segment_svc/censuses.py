@@ -34,22 +34,22 @@ async def held(tx: Tx, shop: str, zone: ZoneInfo, rules: Mapping[str, Rule], at:
 
 async def taken(tx: Tx, shop: str, zone: ZoneInfo, rules: Mapping[str, Rule], at: int) -> Population:
     """The same, by looking at everybody."""
-    who: list[int] = []
+    who: list[Ints] = []
     until: list[Ints] = []
     holding: dict[str, list[Bools]] = defaultdict(list)
     reached = ""
-    while shown := await customers.after(tx, shop, reached, CHUNK):
-        reached = shown[-1].id
-        there = [one for one in shown if one.exists(at)]
-        if not there:
+    while (shown := await customers.after(tx, shop, reached, CHUNK)).ids:
+        reached = shown.ids[-1]
+        there = np.flatnonzero(shown.born <= at)
+        if not len(there):
             continue
-        people = People.of(await histories.people(tx, [one.key for one in there]), zone)
+        people = People.of(await histories.people(tx, [(shop, shown.ids[place]) for place in there.tolist()]), zone)
         outcomes = evaluate(rules, people, np.full(len(there), at))
         for name, (value, _) in outcomes.items():
             holding[name].append(value)
         until.append(np.minimum.reduce([moment for _, moment in outcomes.values()]))
-        who += [one.who for one in there]
-    numbers = np.array(who, np.int64)
+        who.append(shown.who[there])
+    numbers = np.concatenate([np.empty(0, np.int64), *who])
     order = np.argsort(numbers)
     found = {name: np.concatenate([np.empty(0, np.bool_), *holding[name]])[order] for name in rules}
     return Population(numbers[order], found, np.concatenate([np.empty(0, np.int64), *until])[order])

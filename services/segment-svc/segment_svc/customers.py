@@ -119,23 +119,7 @@ async def claim(tx: Tx, shops: Sequence[str], now: int, limit: int) -> list[Cust
     return sorted((Customer(*row) for row in rows), key=lambda customer: customer.key)
 
 
-async def after(tx: Tx, shop: str, reached: str, limit: int) -> list[Customer]:
-    """The shop's next customers in the order of their ids, not locked."""
-    rows = await tx.fetch(
-        """
-        SELECT shop_id, customer_id, version, born_us, evaluated_us, due_us, erased_us, who FROM customer
-        WHERE shop_id = $1 AND customer_id > $2
-        ORDER BY customer_id
-        LIMIT $3
-        """,
-        shop,
-        reached,
-        limit,
-    )
-    return [Customer(*row) for row in rows]
-
-
-async def rows_after(tx: Tx, shop: str, reached: str, limit: int) -> Rows:
+async def after(tx: Tx, shop: str, reached: str, limit: int) -> Rows:
     """The rows of the shop's next customers in the order of their ids, not locked."""
     (row,) = await tx.fetch(
         """

@@ -11,7 +11,7 @@ import numpy as np
 from huitou_chassis import Tx
 from segment_svc import bills, sheets
 from segment_svc.bills import Bills
-from segment_svc.columns import total
+from segment_svc.columns import total, unpacked
 from segment_svc.crowds import Crowd, crowd
 from segment_svc.gatherings import turn
 from segment_svc.insights import PLACES
@@ -142,7 +142,7 @@ class Listed:
 
 
 def _listed(found: Bills, prices: Prices) -> Listed:
-    columns = [np.frombuffer(prices.get(item, b""), ">i8").astype(np.int64).reshape(-1, 2) for item in found.items]
+    columns = [unpacked(prices.get(item)).reshape(-1, 2) for item in found.items]
     numbers = np.array([len(column) for column in columns], np.int64)
     since, price = np.concatenate([np.empty((0, 2), np.int64), *columns]).T
     first = np.cumsum(numbers) - numbers

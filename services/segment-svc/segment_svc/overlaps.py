@@ -11,6 +11,7 @@ import numpy as np
 
 from huitou_chassis import Invalid, Tx
 from segment_svc import memory
+from segment_svc.columns import unpacked
 from segment_svc.memory import Roll
 from segment_svc.people import Ints
 
@@ -83,7 +84,7 @@ async def _rolls(tx: Tx, shop: str, audiences: Sequence[str]) -> list[Roll]:
     found = []
     for audience, roll, (moves, hashes) in zip(audiences, known, rows, strict=True):
         if hashes is not None:
-            roll = Roll(moves, np.sort(np.frombuffer(hashes, ">i8").astype(np.int64) >> LOW))
+            roll = Roll(moves, np.sort(unpacked(hashes) >> LOW))
             remembered.keep((shop, audience), roll)
         assert roll is not None
         found.append(roll)

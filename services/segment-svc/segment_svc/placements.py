@@ -38,9 +38,8 @@ async def place(tx: Tx, there: Roster, shown: Rows, building: frozenset[str]) ->
     moving = _moving(shown, found, before, building)
     wanted = np.flatnonzero(~settled | moving | (found.until < shown.due))
     placed = int(wanted[MOST]) if len(wanted) > MOST else len(shown.ids)
-    ids = [shown.ids[place] for place in wanted[:MOST].tolist()]
-    seen = {id: Seen(place, before.get(id, {})) for id, place in zip(ids, wanted.tolist(), strict=False)}
-    locked = list((await customers.lock(tx, [(there.shop, id) for id in ids])).values())
+    seen = {shown.ids[place]: Seen(place, before.get(shown.ids[place], {})) for place in wanted[:MOST].tolist()}
+    locked = list((await customers.lock(tx, [(there.shop, id) for id in seen])).values())
     # Who changed between the look and the lock is not what was found either.
     as_found = [
         one for one in locked if settled[seen[one.id].place] and one.version == shown.version[seen[one.id].place]
