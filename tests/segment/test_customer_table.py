@@ -120,3 +120,11 @@ async def test_a_cursor_with_a_number_that_no_column_holds_is_none_of_the_list(s
     cursor = base64.urlsafe_b64encode(f'[{2**63},"ada"]'.encode()).rstrip(b"=").decode()
     answer = await segment.get("/customers", params={"cursor": cursor})
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "cursor")
+
+
+async def test_who_was_noted_by_another_worker_is_left_to_it_for_a_while(segment: Stage) -> None:
+    await segment.deliver(make.cart())
+    await segment.db.execute("UPDATE customer_change SET noted_by = 'another'")
+    assert await names(segment) == []
+    await segment.db.execute("UPDATE customer_change SET noted_at = noted_at - interval '3 seconds'")
+    assert await names(segment) == ["ada"]

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from huitou_chassis.db import Tx
 
 Name = tuple[str, bytes]
+NAME_BYTES = 16
 
 
 def name_of(event: Event[Any]) -> Name:
@@ -22,7 +23,7 @@ def name_of(event: Event[Any]) -> Name:
 
 
 def fingerprint(*parts: str) -> bytes:
-    return hashlib.blake2b("\0".join(parts).encode(), digest_size=16).digest()
+    return hashlib.blake2b("\0".join(parts).encode(), digest_size=NAME_BYTES).digest()
 
 
 async def admit(tx: "Tx", events: Sequence[Event[Any]]) -> tuple[list[Event[Any]], list[Event[Any]]]:
@@ -44,20 +45,38 @@ async def admit(tx: "Tx", events: Sequence[Event[Any]]) -> tuple[list[Event[Any]
 
 
 async def remember(tx: "Tx", digests: dict[Name, bytes]) -> set[Name]:
-    """Those of the names that were not there yet; a name that another transaction is just adding is waited for."""
+    """Those of the names that were not there yet; a name that another transaction is just adding is waited for.
+
+    Digests are of one length. They are packed, since arrays are element by element, and come back only if some of the
+    names are there: nearly always all are new.
+    """
     names = sorted(digests)
-    rows = await tx.fetch(
+    (row,) = await tx.fetch(
         """
-        INSERT INTO inbox (shop_id, event, digest)
-        SELECT * FROM unnest($1::text[], $2::bytea[], $3::bytea[])
-        ON CONFLICT DO NOTHING
-        RETURNING shop_id, event
+        WITH added AS (
+            INSERT INTO inbox (shop_id, event, digest)
+            SELECT shop_id, substring($2::bytea, place * $4 + 1, $4), substring($3::bytea, place * $5 + 1, $5)
+            FROM (
+                SELECT shop_id, place::int - 2 AS place
+                FROM unnest(string_to_array($1, E'\n')) WITH ORDINALITY AS s (shop_id, place)
+            ) AS s
+            WHERE place >= 0
+            ON CONFLICT DO NOTHING
+            RETURNING shop_id, event
+        )
+        SELECT count(*), CASE WHEN count(*) < $6 THEN array_agg(shop_id) END,
+            CASE WHEN count(*) < $6 THEN array_agg(event) END
+        FROM added
         """,
-        [shop for shop, _ in names],
-        [event for _, event in names],
-        [digests[name] for name in names],
+        # Each behind a line feed, since no text at all is no array of one shop that is "".
+        "".join([f"\n{shop}" for shop, _ in names]),
+        b"".join([event for _, event in names]),
+        b"".join([digests[name] for name in names]),
+        NAME_BYTES,
+        len(digests[names[0]]) if names else 0,
+        len(names),
     )
-    return {(row[0], row[1]) for row in rows}
+    return set(names) if row[0] == len(names) else set(zip(row[1] or (), row[2] or (), strict=True))
 
 
 async def forget(tx: "Tx", names: Sequence[Name]) -> None:

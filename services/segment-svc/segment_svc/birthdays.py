@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from segment_svc import lunar
-from segment_svc.calendar import DAY, EPOCH_DAY, local_day, midnight, midnights
+from segment_svc.calendar import BLOCK, DAY, EPOCH_DAY, local_day, midnight, midnights
 from segment_svc.nodes import Birthday
 from segment_svc.people import NEVER, UNKNOWN, Ints
 
@@ -18,7 +18,7 @@ YEARLY = 350 * DAY
 """So long a time before a birthday leaves days in every year, solar or lunar, on which none is near."""
 AHEAD = 365 * DAY
 """So far ahead of somebody's present everything about their birthdays is known."""
-BORN, BIRTHS = date(1900, 1, 1).toordinal(), 73_049
+BORN, BIRTHS = date(1900, 1, 1).toordinal(), 72 * BLOCK
 YEARS_AHEAD = 10
 """Within so many years there is a day on which none is near, if there ever is: leap years may be eight apart."""
 
@@ -35,18 +35,24 @@ def turning(born: Ints, years: Ints | int) -> Ints:
 
 def reached(born: Ints, age: int, zone: ZoneInfo) -> Ints:
     """When people born on these days (proleptic ordinals) come to be so old, in microseconds since 1970."""
-    known = _reached(age, zone)
     place = born - BORN
-    if (place < 0).any() or (place >= len(known)).any():
+    if (place < 0).any() or (place >= BIRTHS).any():
         return midnights(turning(born, age), zone)
+    known = _reached(age, zone)
     found: Ints = known[place]
+    if (missing := found == UNKNOWN).any():
+        for block in np.unique(place[missing] // BLOCK).tolist():
+            days = np.arange(block * BLOCK, (block + 1) * BLOCK)
+            known[days] = midnights(turning(BORN + days, age), zone)
+        found = known[place]
     return found
 
 
 @lru_cache(maxsize=64)
 def _reached(age: int, zone: ZoneInfo) -> Ints:
-    """The same of everybody born from 1900 until 2099: made once, since rules ask for few ages again and again."""
-    return midnights(turning(np.arange(BORN, BORN + BIRTHS), age), zone)
+    """The same of everybody born from 1900 until 2100, as far as it was asked for: rules ask for few ages again and
+    again, and for the days of few years."""
+    return np.full(BIRTHS, UNKNOWN)
 
 
 @lru_cache(maxsize=65_536)

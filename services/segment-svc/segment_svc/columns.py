@@ -56,6 +56,12 @@ def in_order(keys: Ints) -> Ints:
     return np.sort(keys * size + np.arange(size)) % size
 
 
+def earliest(keys: Ints) -> Ints:
+    """The first row of each different key, in order."""
+    order = in_order(keys)
+    return np.sort(order[firsts(keys[order])])
+
+
 def wide(amounts: Ints) -> Ints:
     """The amounts so that any sum of them is exact: as Python integers, slow, where 64 bits might overflow."""
     if np.abs(amounts.astype(np.float64)).sum() < SAFE:

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from segment_svc import payments
-from segment_svc.columns import lasts, total
+from segment_svc.columns import earliest, lasts, total
 from segment_svc.figures import COMPLETED
 from segment_svc.occurrences import measured, turnover
 from segment_svc.people import CODES, KINDS, UNKNOWN, Bools, Ints, People, Person
@@ -98,8 +98,7 @@ def _last_paid(view: View) -> tuple[Ints, Ints]:
     rows = np.flatnonzero(view.of_kinds(PAYMENTS))
     now = view.at[events.who[rows]]
     rows = rows[(events.at[rows] <= now) & (payments.ends(events, view.trades, rows) > now)]
-    _, earliest = np.unique(view.trades[rows], return_index=True)
-    rows = np.sort(rows[earliest])
+    rows = rows[earliest(view.trades[rows])]
     rows = rows[lasts(events.who[rows])]
     amount, at = np.full(view.people.size, NOTHING), np.full(view.people.size, UNKNOWN)
     amount[events.who[rows]], at[events.who[rows]] = events.amount[rows], events.at[rows]

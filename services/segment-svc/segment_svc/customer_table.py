@@ -1,7 +1,7 @@
 """customers that changed -> their rows in the customer table, within a second or so
 
 The table follows the facts instead of being written with them: its many indexes stay out of the way of events, and
-who changes many times a second is worked out once.
+who changes many times a second is worked out once, by the worker that has them in mind.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -13,11 +13,13 @@ import numpy as np
 from huitou_chassis import Context, Tx
 from segment_svc import histories
 from segment_svc.customer_figures import NOTHING, Figures, figures
-from segment_svc.customers import Key, columns
+from segment_svc.customers import KEYS, Key, columns
 from segment_svc.people import UNKNOWN
 
 LOCK = 0x63757374
 MOST_CHANGES = 20
+LEFT_SECONDS = 2
+"""What a worker has noted and not worked out for so long is left to any: it may be gone, or busy."""
 CHUNK = 2000
 COLUMNS = (*Figures._fields, "first_seen_us")
 UNKNOWNS = {"last_paid_amount": NOTHING, "last_paid_us": UNKNOWN}
@@ -54,16 +56,18 @@ class Filter:
     bounds: Mapping[str, tuple[int | None, int | None]] = field(default_factory=dict)
 
 
-async def changed(tx: Tx, keys: Collection[Key]) -> None:
-    """Has the rows of these customers worked out anew."""
+async def changed(tx: Tx, keys: Collection[Key], by: str = "") -> None:
+    """Has the rows of these customers worked out anew, by this worker if it can, or by any."""
     if keys:
         await tx.execute(
-            """
-            INSERT INTO customer_change (shop_id, customers)
-            SELECT shop_id, array_agg(customer_id) FROM unnest($1::text[], $2::text[]) AS k (shop_id, customer_id)
+            f"""
+            INSERT INTO customer_change (shop_id, customers, noted_by)
+            SELECT shop_id, array_agg(customer_id), $3
+            FROM unnest({KEYS}) AS k (shop_id, customer_id)
             GROUP BY shop_id
             """,
             *columns(list(keys)),
+            by,
         )
 
 
@@ -75,10 +79,16 @@ async def advance(ctx: Context) -> bool:
             return False
         rows = await tx.fetch(
             """
-            DELETE FROM customer_change WHERE number IN (SELECT number FROM customer_change ORDER BY number LIMIT $1)
+            DELETE FROM customer_change WHERE number IN (
+                SELECT number FROM customer_change
+                WHERE noted_by IN ('', $2) OR noted_at < clock_timestamp() - make_interval(secs => $3)
+                ORDER BY number LIMIT $1
+            )
             RETURNING shop_id, customers
             """,
             MOST_CHANGES,
+            ctx.settings.instance,
+            LEFT_SECONDS,
         )
         keys = sorted({(shop, id) for shop, ids in rows for id in ids})
         for start in range(0, len(keys), CHUNK):
@@ -125,8 +135,8 @@ async def erase(tx: Tx, keys: Sequence[Key]) -> None:
     """No rows of these customers any more."""
     if keys:
         await tx.execute(
-            """
-            DELETE FROM customer_row AS r USING unnest($1::text[], $2::text[]) AS k (shop_id, customer_id)
+            f"""
+            DELETE FROM customer_row AS r USING unnest({KEYS}) AS k (shop_id, customer_id)
             WHERE r.shop_id = k.shop_id AND r.customer_id = k.customer_id
             """,
             *columns(keys),

@@ -41,7 +41,7 @@ async def _settle(ctx: Context, late: int) -> bool:
         now = tx.clock.us()
         ripe = [customer.key for customer in claimed if _had_future(customer)]
         await walks.advance(tx, [Walk(customer, rosters[customer.shop], now) for customer in claimed])
-        await customer_table.changed(tx, ripe)
+        await customer_table.changed(tx, ripe, ctx.settings.instance)
     return len(claimed) >= NEXT
 
 

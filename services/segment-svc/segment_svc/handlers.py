@@ -52,7 +52,7 @@ async def record_facts(events: list[Event[Any]], tx: Tx) -> None:
         else:
             begun.append(_begin(customer, there, now, touched[customer.shop], news[key]))
     await walks.advance(tx, begun)
-    await customer_table.changed(tx, locked)
+    await customer_table.changed(tx, locked, tx.ctx.settings.instance)
 
 
 async def move_shops(events: list[Event[Any]], tx: Tx) -> None:

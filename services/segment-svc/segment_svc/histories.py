@@ -10,7 +10,7 @@ import orjson
 from huitou_chassis import Tx
 from segment_svc import customers, memory, stored_people, tag_definitions
 from segment_svc.columns import unpacked
-from segment_svc.customers import Customer, Key, columns
+from segment_svc.customers import KEYS, Customer, Key, columns
 from segment_svc.facts import Entry
 from segment_svc.memory import Known
 from segment_svc.people import Change, History, Person, changes
@@ -126,10 +126,10 @@ async def load(tx: Tx, customers: Sequence[Customer]) -> None:
     for customer, person in zip(customers, await people(tx, [c.key for c in customers]), strict=True):
         customer.person = person
     (row,) = await tx.fetch(
-        """
+        f"""
         SELECT string_agg(int8send(k.place - 1), '') AS whose, string_agg(int8send(m.since_us), '') AS since,
-            coalesce(array_agg(m.audience_id), '{}') AS audiences
-        FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS k (shop_id, customer_id, place)
+            coalesce(array_agg(m.audience_id), '{{}}') AS audiences
+        FROM unnest({KEYS}) WITH ORDINALITY AS k (shop_id, customer_id, place)
         JOIN member AS m USING (shop_id, customer_id)
         """,
         *columns([customer.key for customer in customers]),
@@ -143,7 +143,7 @@ async def load(tx: Tx, customers: Sequence[Customer]) -> None:
 
 async def people(tx: Tx, keys: Sequence[Key]) -> list[Person]:
     """The people with these keys, in their order, from the tables."""
-    return await stored_people.people(tx, *columns(keys))
+    return await stored_people.people(tx, keys)
 
 
 def _person(entries: Sequence[Entry], tags: frozenset[str]) -> Person:
@@ -155,9 +155,9 @@ async def erase(tx: Tx, customers: Sequence[Customer]) -> None:
     """Takes away what the customers did and were up to their erasure, for good."""
     forgotten = (*columns([customer.key for customer in customers]), [customer.erased for customer in customers])
     await tx.execute(
-        """
+        f"""
         DELETE FROM history AS h
-        USING unnest($1::text[], $2::text[], $3::bigint[]) AS k (shop_id, customer_id, until)
+        USING unnest({KEYS}, $3::bigint[]) AS k (shop_id, customer_id, until)
         WHERE h.shop_id = k.shop_id AND h.customer_id = k.customer_id AND (h.at <= k.until OR h.type = $4)
         """,
         *forgotten,
@@ -166,15 +166,15 @@ async def erase(tx: Tx, customers: Sequence[Customer]) -> None:
     for table in ("score", "score_change"):
         await tx.execute(
             f"""
-            DELETE FROM {table} AS s USING unnest($1::text[], $2::text[]) AS k (shop_id, customer_id)
+            DELETE FROM {table} AS s USING unnest({KEYS}) AS k (shop_id, customer_id)
             WHERE s.shop_id = k.shop_id AND s.customer_id = k.customer_id
             """,
             *forgotten[:2],
         )
     rows = await tx.fetch(
-        """
+        f"""
         DELETE FROM tag AS t
-        USING unnest($1::text[], $2::text[], $3::bigint[]) AS k (shop_id, customer_id, until)
+        USING unnest({KEYS}, $3::bigint[]) AS k (shop_id, customer_id, until)
         WHERE t.shop_id = k.shop_id AND t.customer_id = k.customer_id AND t.at <= k.until
         RETURNING t.shop_id, t.tag
         """,
@@ -187,9 +187,9 @@ async def erase(tx: Tx, customers: Sequence[Customer]) -> None:
 async def earliest(tx: Tx, keys: Sequence[Key]) -> dict[Key, int]:
     """The moment of each customer's first entry or tag, of those that have any."""
     rows = await tx.fetch(
-        """
+        f"""
         SELECT shop_id, customer_id, min(at)
-        FROM unnest($1::text[], $2::text[]) AS k (shop_id, customer_id)
+        FROM unnest({KEYS}) AS k (shop_id, customer_id)
         JOIN (
             SELECT shop_id, customer_id, at FROM history UNION ALL SELECT shop_id, customer_id, at FROM tag
         ) AS f USING (shop_id, customer_id)

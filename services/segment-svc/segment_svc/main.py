@@ -138,7 +138,7 @@ service = Service(
         Job("sheets", keeping.keep, every=0.5),
         Job("snapshots", publications.advance, every=0.5),
         Job("traits", traits.follow, every=1),
-        Job("customer-table", customer_table.advance, every=0.5),
+        Job("customer-table", customer_table.advance, every=0.5, by_all=True),
     ],
     verify=verify.verify,
 )

@@ -85,9 +85,9 @@ def _begun(way: Way) -> list[Move]:
 async def erase(tx: Tx, erased: Sequence[Customer]) -> None:
     """Forgets where the customers were; how many came and went stays."""
     await tx.execute(
-        """
+        f"""
         DELETE FROM move AS m
-        USING unnest($1::text[], $2::text[]) AS k (shop_id, customer_id)
+        USING unnest({customers.KEYS}) AS k (shop_id, customer_id)
         WHERE m.shop_id = k.shop_id AND m.customer_id = k.customer_id
         """,
         *customers.columns([customer.key for customer in erased]),

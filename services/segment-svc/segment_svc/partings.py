@@ -38,19 +38,20 @@ async def _mark(tx: Tx, erased: Sequence[Customer], numbers: Sequence[int]) -> N
     )
 
 
-MINE = """(
-    SELECT shop_id, h.at FROM unnest($1::text[], $2::text[]) AS k (shop_id, customer_id)
+MINE = f"""(
+    SELECT shop_id, h.at FROM unnest({customers.KEYS}) AS k (shop_id, customer_id)
     JOIN history AS h USING (shop_id, customer_id)
     UNION ALL
-    SELECT shop_id, d.at FROM unnest($1::text[], $3::bigint[]) AS k (shop_id, who) JOIN deed AS d USING (shop_id, who)
+    SELECT shop_id, d.at
+    FROM unnest(string_to_array($1, E'\\n'), $3::bigint[]) AS k (shop_id, who) JOIN deed AS d USING (shop_id, who)
 ) AS mine"""
 
 
 async def _renumber(tx: Tx, erased: Sequence[Customer]) -> None:
     rows = await tx.fetch(
-        """
+        f"""
         UPDATE customer AS c SET who = nextval('person')
-        FROM unnest($1::text[], $2::text[]) AS k (shop_id, customer_id)
+        FROM unnest({customers.KEYS}) AS k (shop_id, customer_id)
         WHERE c.shop_id = k.shop_id AND c.customer_id = k.customer_id
         RETURNING c.shop_id, c.customer_id, c.who
         """,

@@ -22,7 +22,7 @@ from segment_svc.nodes import EVENTS, LEVELS, REFUND, SCORES
 
 Ints: TypeAlias = NDArray[np.int64]
 Bools: TypeAlias = NDArray[np.bool_]
-Key: TypeAlias = tuple[int, bool, str, str]
+Key: TypeAlias = tuple[int, int, str, str]
 
 NEVER = 2**63 - 1
 NONE = -1

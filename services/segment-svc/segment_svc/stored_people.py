@@ -1,108 +1,139 @@
 """The people of the tables: what happened to many customers is read as columns at once, then cut into persons.
 
-PostgreSQL packs each column into one value: taking rows apart one by one costs several times as much.
+PostgreSQL packs all rows into a few values: taking rows apart one by one costs several times as much.
 """
 
 from collections.abc import Sequence
-from functools import lru_cache
-from itertools import chain, repeat
-from typing import Any
+from itertools import compress, repeat
+from typing import Any, NamedTuple
 
 import numpy as np
 import orjson
 
 from huitou_chassis import Tx
 from segment_svc.columns import unpacked
+from segment_svc.customers import KEYS, Key, columns
 from segment_svc.nodes import REFUND
 from segment_svc.people import (
     KINDS,
+    NEVER,
     NONE,
     Bools,
     History,
     Ints,
-    Key,
     Person,
     blank_history,
     changes,
-    code,
-    visit_code,
 )
+from segment_svc.stored_lines import lines
 
 NOBODYS: frozenset[str] = frozenset()
 MOST = 2_000
 """So many customers are read at once: what is packed into one value must stay far below its limit of 1 GB."""
-_ORDER = f"ORDER BY place, at, type = '{REFUND}', source, event_id"
-
-
-def _numbers(column: str) -> str:
-    return f"string_agg(int8send({column}), '' {_ORDER})"
-
-
-def _texts(column: str) -> str:
-    """What is nothing becomes an empty text. No id, source, type or JSON has a line feed in it, or is empty."""
-    return f"string_agg(coalesce({column}, ''), E'\\n' {_ORDER})"
-
-
+# No id, type or JSON has a line feed in it, or is empty; what is nothing is an empty text here. Within a customer, the
+# rows come as the primary key has them, which needs no sorting.
 ENTRIES = f"""
-    SELECT {_numbers("place")} AS whose, {_numbers("at")} AS at, {_numbers("amount")} AS amount,
-        {_numbers("coalesce(dwell_seconds, 0)::bigint")} AS dwell, {_texts("type")} AS types,
-        {_texts("trade_id")} AS trades, {_texts("refund_id")} AS refunds, {_texts("visit_id")} AS visits,
-        {_texts("source")} AS sources, {_texts("event_id")} AS events, {_texts("lines")} AS lines,
-        {_numbers("place")} FILTER (WHERE changes IS NOT NULL) AS changing,
-        {_numbers("at")} FILTER (WHERE changes IS NOT NULL) AS changed,
-        string_agg(changes, ',' {_ORDER}) AS changes
-    FROM (
-        SELECT k.place - 1 AS place, h.*
-        FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS k (shop_id, customer_id, place)
-        JOIN history AS h USING (shop_id, customer_id)
+    SELECT string_agg(int8send(coalesce(length(h.numbers), 0)), '' ORDER BY k.place) AS sizes,
+        string_agg(h.numbers, '' ORDER BY k.place) AS numbers, string_agg(h.texts, E'\n' ORDER BY k.place) AS texts
+    FROM unnest({KEYS}) WITH ORDINALITY AS k (shop_id, customer_id, place)
+    CROSS JOIN LATERAL (
+        SELECT string_agg(int8send(at) || int8send(amount) || int8send(coalesce(dwell_seconds, 0)), '') AS numbers,
+            string_agg(
+                concat(type, E'\n', trade_id, E'\n', refund_id, E'\n', visit_id, E'\n', lines, E'\n', changes), E'\n'
+            ) AS texts
+        FROM (
+            SELECT * FROM history AS h WHERE h.shop_id = k.shop_id AND h.customer_id = k.customer_id
+            ORDER BY at, source, event_id
+        ) AS o
     ) AS h
 """
+NUMBERS, TEXTS = 3, 6
+BEHIND = (2, "", "")
+"""The rest of a place in the order, behind whatever happened at a moment: which was the last of it is not read."""
 
 
-async def people(tx: Tx, shops: Sequence[str], ids: Sequence[str]) -> list[Person]:
-    """The people with these keys (a shop and an id each), in their order."""
+class Entries(NamedTuple):
+    """Rows of history in the one order: whose, when, how much, for how long; and their texts."""
+
+    whose: Ints
+    at: Ints
+    amount: Ints
+    dwell: Ints
+    kind: Ints
+    trades: list[str]
+    refunds: list[str]
+    visits: list[str]
+    lines: list[str]
+    changes: list[str]
+
+
+async def people(tx: Tx, keys: Sequence[Key]) -> list[Person]:
+    """The people with these keys, in their order."""
     found: list[Person] = []
-    for start in range(0, len(ids), MOST):
-        found += await _people(tx, shops[start : start + MOST], ids[start : start + MOST])
+    for start in range(0, len(keys), MOST):
+        found += await _people(tx, keys[start : start + MOST])
     return found
 
 
-async def _people(tx: Tx, shops: Sequence[str], ids: Sequence[str]) -> list[Person]:
-    (row,) = await tx.fetch(ENTRIES, shops, ids)
+async def _people(tx: Tx, keys: Sequence[Key]) -> list[Person]:
+    wanted = columns(keys)
+    (row,) = await tx.fetch(ENTRIES, *wanted)
+    entries = _entries(row)
     tags: dict[int, set[str]] = {}
     for place, tag in await tx.fetch(
-        """
+        f"""
         SELECT k.place - 1, t.tag
-        FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS k (shop_id, customer_id, place)
+        FROM unnest({KEYS}) WITH ORDINALITY AS k (shop_id, customer_id, place)
         JOIN tag AS t USING (shop_id, customer_id)
         """,
-        shops,
-        ids,
+        *wanted,
     ):
         tags.setdefault(place, set()).add(tag)
-    size = len(ids)
-    both = zip(_histories(row, size), _changes(row, size), strict=True)
+    size = len(keys)
+    both = zip(_histories(entries, size), _changes(entries, size), strict=True)
     return [
         Person(history, changed, frozenset(tags[place]) if place in tags else NOBODYS)
         for place, (history, changed) in enumerate(both)
     ]
 
 
-def _histories(row: Any, size: int) -> list[History]:
+def _entries(row: Any) -> Entries:
+    counts = unpacked(row["sizes"]) // (8 * NUMBERS)
+    whose = np.repeat(np.arange(len(counts)), counts)
+    at, amount, dwell = unpacked(row["numbers"]).reshape(-1, NUMBERS).T
+    fields = row["texts"].split("\n") if row["texts"] else []
+    types, *texts = (fields[place::TEXTS] for place in range(TEXTS))
+    kind = np.fromiter(map(KINDS.get, types, repeat(NONE)), np.int64, len(types))
+    return _refunds_after_trades(Entries(whose, at, amount, dwell, kind, *texts))
+
+
+def _refunds_after_trades(entries: Entries) -> Entries:
+    """The order of the table, but for refunds: of one moment they come last."""
+    whose, at, refund = entries.whose, entries.at, entries.kind == KINDS[REFUND]
+    early = refund[:-1] & ~refund[1:] & (at[:-1] == at[1:]) & (whose[:-1] == whose[1:])
+    if not early.any():
+        return entries
+    order = np.lexsort((refund, at, whose))
+    numbers, texts = entries[: -TEXTS + 1], entries[-TEXTS + 1 :]
+    return Entries._make(
+        [
+            *(column[order] for column in numbers),
+            *([column[place] for place in order.tolist()] for column in texts),
+        ]
+    )
+
+
+def _histories(entries: Entries, size: int) -> list[History]:
     """A history each, from entries in their order."""
-    if row["types"] is None:
-        return [blank_history() for _ in range(size)]
-    whose = unpacked(row["whose"])
-    lines = list(map(_lines, row["lines"].split("\n")))
-    parts = np.fromiter(chain.from_iterable(lines), np.int64).reshape(-1, 4)
+    whose = entries.whose
+    of_each, parts = lines(entries.lines)
     columns = np.full((len(whose), 8), NONE, np.int64)
-    columns[:, 0], columns[:, 4], columns[:, 6] = (unpacked(row[name]) for name in ("at", "amount", "dwell"))
-    columns[:, 1] = list(map(KINDS.get, row["types"].split("\n"), repeat(NONE)))
-    columns[:, 5] = [len(found) // 4 for found in lines]
-    columns[:, 7] = [visit_code(name) if name else NONE for name in row["visits"].split("\n")]
+    columns[:, 0], columns[:, 1], columns[:, 4], columns[:, 6] = entries.at, entries.kind, entries.amount, entries.dwell
+    columns[:, 5] = of_each
+    columns[:, 7] = _visits(entries.visits)
     names: list[dict[str, int]] = [{} for _ in range(size)]
-    stands = _named(row, columns, whose.tolist(), names)
-    last = _last(row, columns, whose, size)
+    stands = _named(entries, columns, names)
+    last = _last(entries, size)
     if not stands.all():
         parts = parts[np.repeat(stands, columns[:, 5])]
         columns, whose = columns[stands], whose[stands]
@@ -115,7 +146,7 @@ def _histories(row: Any, size: int) -> list[History]:
             columns[bounds[place] : bounds[place + 1]].copy(),
             parts[of_lines[place] : of_lines[place + 1]].copy(),
             names[place],
-            last[place],
+            (last[place], *BEHIND),
         )
         if bounds[place] < bounds[place + 1]
         else blank_history()
@@ -123,17 +154,23 @@ def _histories(row: Any, size: int) -> list[History]:
     ]
 
 
-def _named(row: Any, columns: Ints, whose: Sequence[int], names: Sequence[dict[str, int]]) -> Bools:
+def _visits(names: Sequence[str]) -> Ints:
+    """Their codes (people.visit_code), all at once; that of no name is 0."""
+    codes = np.fromiter(map(hash, names), np.int64, len(names)) & NEVER
+    codes[codes == 0] = NONE
+    return codes
+
+
+def _named(entries: Entries, columns: Ints, names: Sequence[dict[str, int]]) -> Bools:
     """Gives trades and refunds their customer's codes; which rows stand: events, of a trade and type the first."""
     stands: Bools = columns[:, 1] != NONE
-    kinds = columns[:, 1].tolist()
+    kinds, whose = columns[:, 1].tolist(), entries.whose.tolist()
     places: list[int] = []
     codes: list[tuple[int, int]] = []
     repeated: list[int] = []
     seen: set[tuple[int, int, int, int]] = set()
-    named = zip(row["trades"].split("\n"), row["refunds"].split("\n"), strict=True)
-    for place, (trade, refund) in enumerate(named):
-        if not (trade or refund) or kinds[place] == NONE:
+    for place, (trade, refund) in enumerate(zip(entries.trades, entries.refunds, strict=True)):
+        if (not trade and not refund) or kinds[place] == NONE:
             continue
         own = names[whose[place]]
         both = (
@@ -153,36 +190,24 @@ def _named(row: Any, columns: Ints, whose: Sequence[int], names: Sequence[dict[s
     return stands
 
 
-def _last(row: Any, columns: Ints, whose: Ints, size: int) -> list[Key]:
-    """The place in the order of each customer's last event, standing or not; of who has none it says nothing."""
-    events = np.flatnonzero(columns[:, 1] != NONE)
-    ends = events[np.searchsorted(whose[events], np.arange(size), side="right") - 1] if len(events) else events
-    sources, ids = row["sources"].split("\n"), row["events"].split("\n")
-    moments, refunds = columns[ends, 0].tolist(), (columns[ends, 1] == KINDS[REFUND]).tolist()
-    return [
-        (at, refund, sources[place], ids[place])
-        for at, refund, place in zip(moments, refunds, ends.tolist(), strict=True)
-    ]
+def _last(entries: Entries, size: int) -> list[int]:
+    """The moment of each customer's last event, standing or not; of who has none it says nothing."""
+    events = np.flatnonzero(entries.kind != NONE)
+    if not len(events):
+        return [0] * size
+    ends = np.searchsorted(entries.whose[events], np.arange(size), side="right") - 1
+    moments: list[int] = entries.at[events[ends]].tolist()
+    return moments
 
 
-@lru_cache(maxsize=2**14)
-def _lines(packed: str) -> tuple[int, ...]:
-    """Four numbers for each line: item, category, quantity, amount. What is looked at is the same again and again."""
-    lines = orjson.loads(packed) if packed else ()
-    return tuple(
-        chain.from_iterable(
-            (code(item), code(category), quantity, amount) for item, category, quantity, amount in lines
-        )
-    )
-
-
-def _changes(row: Any, size: int) -> list[Ints]:
+def _changes(entries: Entries, size: int) -> list[Ints]:
     """The changes (c, 3) of each: at, name, value in order."""
-    told = orjson.loads(f"[{row['changes'] or ''}]")
-    moments = unpacked(row["changed"]).tolist()
+    some = np.fromiter(map(bool, entries.changes), np.bool_, len(entries.changes))
+    told = orjson.loads(f"[{','.join(compress(entries.changes, some))}]")
+    moments = entries.at[some].tolist()
     columns = changes(
         (at, name, value) for at, changed in zip(moments, told, strict=True) for name, value in changed.items()
     )
-    whose = np.repeat(unpacked(row["changing"]), list(map(len, told)))
+    whose = np.repeat(entries.whose[some], list(map(len, told)))
     bounds = np.searchsorted(whose, np.arange(size + 1)).tolist()
     return [columns[bounds[place] : bounds[place + 1]].copy() for place in range(size)]

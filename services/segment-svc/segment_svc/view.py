@@ -11,6 +11,7 @@ import numpy as np
 
 from segment_svc import payments
 from segment_svc.calendar import local_days
+from segment_svc.columns import earliest
 from segment_svc.nodes import TRADES
 from segment_svc.people import CHANGING, KINDS, NEVER, Bools, Ints, People
 from segment_svc.refunds import TRADE_KINDS, Refunds
@@ -135,8 +136,8 @@ class View:
 
     def _once_a_trade(self, rows: Ints) -> Ints:
         of_trades = np.isin(self.people.events.kind[rows], TRADE_KINDS)
-        _, earliest = np.unique(self.trades[rows[of_trades]], return_index=True)
-        return np.sort(np.concatenate((rows[~of_trades], rows[of_trades][earliest])))
+        traded = rows[of_trades]
+        return np.sort(np.concatenate((rows[~of_trades], traded[earliest(self.trades[traded])])))
 
     def tagged(self, tag: str) -> Bools:
         """Who has the tag now."""
