@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -158,8 +158,8 @@ async def hasten(tx: Tx, customers: Sequence[Customer]) -> None:
     )
 
 
-async def save(tx: Tx, customers: Sequence[Customer], *, keep: bool = True) -> None:
-    """Writes the rows, each as a new version, and remembers what is known of the customers, unless it is not all."""
+async def save(tx: Tx, customers: Sequence[Customer], *, keep: Collection[Key] | None = None) -> None:
+    """Writes the rows, each as a new version, and remembers what is known of the customers, or of those to `keep`."""
     rows = await tx.fetch(
         f"""
         UPDATE customer AS c
@@ -168,7 +168,7 @@ async def save(tx: Tx, customers: Sequence[Customer], *, keep: bool = True) -> N
         FROM unnest({KEYS}, $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[])
             AS n (shop_id, customer_id, born, evaluated, due, erased)
         WHERE c.shop_id = n.shop_id AND c.customer_id = n.customer_id
-        RETURNING c.shop_id, c.customer_id, c.version
+        {"" if keep is not None and not keep else "RETURNING c.shop_id, c.customer_id, c.version"}
         """,
         *columns([customer.key for customer in customers]),
         [customer.born for customer in customers],
@@ -176,11 +176,11 @@ async def save(tx: Tx, customers: Sequence[Customer], *, keep: bool = True) -> N
         [customer.due for customer in customers],
         [customer.erased for customer in customers],
     )
-    by_key = {customer.key: customer for customer in customers}
+    by_key = {customer.key: customer for customer in customers} if rows else {}
     remembered = memory.of(tx)
     for shop, id, version in rows:
-        customer = by_key[shop, id]
-        if keep:
+        if keep is None or (shop, id) in keep:
+            customer = by_key[shop, id]
             remembered.keep(customer.key, Known(version, customer.person, customer.members))
 
 

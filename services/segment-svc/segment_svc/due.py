@@ -1,7 +1,7 @@
 """customers whose moment has come -> walks -> audience.entered, audience.left, each with its own moment"""
 
 from huitou_chassis import Context, telemetry
-from segment_svc import customer_table, customers, histories, roster, walks
+from segment_svc import customer_table, customers, histories, memory, roster, walks
 from segment_svc.customers import Customer
 from segment_svc.walks import Walk
 
@@ -37,10 +37,12 @@ async def _settle(ctx: Context, late: int) -> bool:
         telemetry.note_late("due", tx.us - min(shop["first_us"] for shop in shops))
         rosters = await roster.hold(tx, (shop["shop_id"] for shop in shops))
         claimed = await customers.claim(tx, sorted(rosters), tx.us, MOST)
+        # Who is here just now stays in mind: a whole shop whose day turns would leave room for nobody.
+        here = frozenset(memory.of(tx).among(customer.key for customer in claimed))
         await histories.fill(tx, claimed)
         now = tx.clock.us()
         ripe = [customer.key for customer in claimed if _had_future(customer)]
-        await walks.advance(tx, [Walk(customer, rosters[customer.shop], now) for customer in claimed])
+        await walks.advance(tx, [Walk(customer, rosters[customer.shop], now) for customer in claimed], keep=here)
         await customer_table.changed(tx, ripe, ctx.settings.instance)
     return len(claimed) >= NEXT
 

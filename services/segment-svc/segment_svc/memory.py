@@ -1,6 +1,7 @@
 """What a process remembers of customers and rosters between transactions; the tables are the truth."""
 
 from collections import OrderedDict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
@@ -77,6 +78,10 @@ class Memory:
             return None
         self._known.move_to_end(key)
         return known
+
+    def among(self, keys: Iterable[Key]) -> list[Key]:
+        """Those of the customers of whom something is remembered."""
+        return [key for key in keys if key in self._known]
 
     def keep(self, key: Key, known: Known) -> None:
         """A version is never given twice, so what a transaction that fails leaves here is never asked for."""

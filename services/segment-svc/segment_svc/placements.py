@@ -134,4 +134,5 @@ async def _settle(
         await customers.hasten(tx, hastened)
     for ways in (whole, partly):
         if ways:
-            await walks.arrive(tx, ways, keep=ways is whole)
+            # Of the others not all is known.
+            await walks.arrive(tx, ways, keep=None if ways is whole else ())

@@ -16,7 +16,7 @@ from huitou_chassis import Tx
 from huitou_events import AudienceEntered, AudienceLeft, Event, moment
 from segment_svc import customers, members, moves, rules
 from segment_svc.birthdays import AHEAD
-from segment_svc.customers import Customer
+from segment_svc.customers import Customer, Key
 from segment_svc.evaluate import courses
 from segment_svc.moves import Move, Way
 from segment_svc.people import NEVER, People
@@ -88,18 +88,21 @@ class Walk:
         self.moves.append(Move(at, audience, entered))
 
 
-async def advance(tx: Tx, walks: Sequence[Walk]) -> None:
-    """Brings the customers to now: memberships, what is said of them, the next moments, their rows."""
+async def advance(tx: Tx, walks: Sequence[Walk], *, keep: Collection[Key] | None = None) -> None:
+    """Brings the customers to now: memberships, what is said of them, the next moments, their rows.
+
+    What is known of them is kept in mind, or of those to `keep`.
+    """
     active = [walk for walk in walks if walk.at <= walk.now]
     while active:
         for selection, group in _groups(active):
             _look(selection, group)
         active = [walk for walk in active if walk.at <= walk.now]
-    await arrive(tx, walks)
+    await arrive(tx, walks, keep=keep)
 
 
-async def arrive(tx: Tx, walks: Sequence[Walk], *, keep: bool = True) -> None:
-    """Writes and says what walks came to that have got to now; `keep` in mind what is known of the customers."""
+async def arrive(tx: Tx, walks: Sequence[Walk], *, keep: Collection[Key] | None = None) -> None:
+    """Writes and says what walks came to that have got to now."""
     reached = await _reached(tx, walks)
     ways = []
     for walk in walks:
