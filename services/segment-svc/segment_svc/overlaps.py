@@ -4,9 +4,10 @@ A process remembers who is in an audience, as sorted numbers, for as long as nob
 a hash of the customer's id: that two customers among a million have the same is less likely than 1 in 1,000,000.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+import asyncpg
 import numpy as np
 
 from huitou_chassis import Invalid, Tx
@@ -61,31 +62,40 @@ def regions(rolls: Sequence[Ints]) -> list[int]:
 
 
 async def _rolls(tx: Tx, shop: str, audiences: Sequence[str]) -> list[Roll]:
-    """Who is in each; read in one statement, so that all are of one moment."""
+    """Who is in each, all of the moment of one statement: as remembered, or else all are read."""
     remembered = memory.of(tx).rolls
-    known = [remembered.recall((shop, audience)) for audience in audiences]
-    rows = await tx.fetch(
-        """
-        SELECT h.moves, CASE WHEN h.moves IS DISTINCT FROM a.known THEN (
-            SELECT coalesce(string_agg(int8send(hashtextextended(customer_id, 0)), ''), '')
-            FROM member AS m WHERE m.shop_id = $1 AND m.audience_id = a.id
-        ) END
-        FROM unnest($2::text[], $3::bigint[]) WITH ORDINALITY AS a (id, known, place)
-        CROSS JOIN LATERAL (
-            SELECT coalesce(sum(moves), 0)::bigint AS moves FROM headcount AS h
-            WHERE h.shop_id = $1 AND h.audience_id = a.id
-        ) AS h
-        ORDER BY a.place
-        """,
-        shop,
-        audiences,
-        [roll and roll.moves for roll in known],
-    )
+    known = {audience: remembered.recall((shop, audience)) for audience in audiences}
+    rows = await _read(tx, shop, known)
+    if any(roll is not None and roll.moves != rows[audience][1] for audience, roll in known.items()):
+        known = dict.fromkeys(audiences)
+        rows = await _read(tx, shop, known)
     found = []
-    for audience, roll, (moves, hashes) in zip(audiences, known, rows, strict=True):
-        if hashes is not None:
+    for audience, roll in known.items():
+        if roll is None:
+            _, moves, hashes = rows[audience]
             roll = Roll(moves, np.sort(unpacked(hashes) >> LOW))
             remembered.keep((shop, audience), roll)
-        assert roll is not None
         found.append(roll)
     return found
+
+
+async def _read(tx: Tx, shop: str, known: Mapping[str, Roll | None]) -> dict[str, asyncpg.Record]:
+    """For each audience its id, how often somebody moved, and who is in it if that is not known."""
+    wanted = [audience for audience, roll in known.items() if roll is None]
+    return {row[0]: row for row in await tx.fetch(MEMBERS, shop, list(known), wanted)}
+
+
+# All that are wanted are read at once, which several processes of the server may share in.
+MEMBERS = """
+    SELECT a.id, h.moves, m.hashes
+    FROM unnest($2::text[]) AS a (id)
+    CROSS JOIN LATERAL (
+        SELECT coalesce(sum(moves), 0)::bigint AS moves FROM headcount AS h
+        WHERE h.shop_id = $1 AND h.audience_id = a.id
+    ) AS h
+    LEFT JOIN (
+        SELECT audience_id, string_agg(int8send(hashtextextended(customer_id, 0)), '') AS hashes FROM member
+        WHERE shop_id = $1 AND audience_id = ANY($3::text[])
+        GROUP BY audience_id
+    ) AS m ON m.audience_id = a.id
+"""
