@@ -12,7 +12,7 @@ from bench.shop import make_audiences
 from bench.stream import AUDIENCES, EVENTS, WARM, progress
 from bench.traffic import publish, visitors
 
-PARTS = 12
+PARTS = 24
 """So many times `EVENTS` are there from the start that they do not end before the audience is live."""
 MEASURED = 60_000
 
