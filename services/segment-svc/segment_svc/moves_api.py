@@ -41,8 +41,7 @@ async def overlap(
     tx: Transaction,
 ) -> OverlapOut:
     ids = overlaps.ids(named)
-    for audience in ids:
-        await audiences.get(tx, shop, audience)
+    await audiences.check(tx, shop, ids)
     parts = await overlaps.overlap(tx, shop, ids)
     return OverlapOut(
         union=sum(part.only for part in parts),
