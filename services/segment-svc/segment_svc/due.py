@@ -37,12 +37,13 @@ async def _settle(ctx: Context, late: int) -> bool:
         telemetry.note_late("due", tx.us - min(shop["first_us"] for shop in shops))
         rosters = await roster.hold(tx, (shop["shop_id"] for shop in shops))
         claimed = await customers.claim(tx, sorted(rosters), tx.us, MOST)
-        # Who is here just now stays in mind: a whole shop whose day turns would leave room for nobody.
-        here = frozenset(memory.of(tx).among(customer.key for customer in claimed))
+        remembered = memory.of(tx)
+        # Who is here just now stays in mind: a large shop whose day turns would leave room for nobody.
+        keep = frozenset(remembered.among(customer.key for customer in claimed)) if remembered.full else None
         await histories.fill(tx, claimed)
         now = tx.clock.us()
         ripe = [customer.key for customer in claimed if _had_future(customer)]
-        await walks.advance(tx, [Walk(customer, rosters[customer.shop], now) for customer in claimed], keep=here)
+        await walks.advance(tx, [Walk(customer, rosters[customer.shop], now) for customer in claimed], keep=keep)
         await customer_table.changed(tx, ripe, ctx.settings.instance)
     return len(claimed) >= NEXT
 

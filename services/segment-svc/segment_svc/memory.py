@@ -79,6 +79,11 @@ class Memory:
         self._known.move_to_end(key)
         return known
 
+    @property
+    def full(self) -> bool:
+        """Whether others have to go soon for each who is kept."""
+        return self._weight >= self._bound * 9 // 10
+
     def among(self, keys: Iterable[Key]) -> list[Key]:
         """Those of the customers of whom something is remembered."""
         return [key for key in keys if key in self._known]
