@@ -7,7 +7,6 @@ a hash of the customer's id: that two customers among a million have the same is
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-import asyncpg
 import numpy as np
 
 from huitou_chassis import Invalid, Tx
@@ -66,23 +65,23 @@ async def _rolls(tx: Tx, shop: str, audiences: Sequence[str]) -> list[Roll]:
     remembered = memory.of(tx).rolls
     known = {audience: remembered.recall((shop, audience)) for audience in audiences}
     rows = await _read(tx, shop, known)
-    if any(roll is not None and roll.moves != rows[audience][1] for audience, roll in known.items()):
+    if any(roll is not None and roll.moves != rows[audience][0] for audience, roll in known.items()):
         known = dict.fromkeys(audiences)
         rows = await _read(tx, shop, known)
     found = []
     for audience, roll in known.items():
         if roll is None:
-            _, moves, hashes = rows[audience]
+            moves, hashes = rows[audience]
             roll = Roll(moves, np.sort(unpacked(hashes) >> LOW))
             remembered.keep((shop, audience), roll)
         found.append(roll)
     return found
 
 
-async def _read(tx: Tx, shop: str, known: Mapping[str, Roll | None]) -> dict[str, asyncpg.Record]:
-    """For each audience its id, how often somebody moved, and who is in it if that is not known."""
+async def _read(tx: Tx, shop: str, known: Mapping[str, Roll | None]) -> dict[str, tuple[int, bytes | None]]:
+    """For each audience how often somebody moved, and who is in it if that is not known."""
     wanted = [audience for audience, roll in known.items() if roll is None]
-    return {row[0]: row for row in await tx.fetch(MEMBERS, shop, list(known), wanted)}
+    return {row[0]: (row[1], row[2]) for row in await tx.fetch(MEMBERS, shop, list(known), wanted)}
 
 
 # All that are wanted are read at once, which several processes of the server may share in.
