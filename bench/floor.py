@@ -16,12 +16,13 @@ TOPICS = ("shop.behaviours", "shop.trades")
 async def floor(running: Servers, events: int) -> float:
     """Reads the same records; one dedupe-insert and one upsert per batch, one commit each."""
     connection = await asyncpg.connect(running.postgres)
+    await connection.execute("DROP TABLE IF EXISTS seen, total")
     await connection.execute("CREATE TABLE seen (shop text, source text, id text, PRIMARY KEY (shop, source, id))")
     await connection.execute("CREATE TABLE total (customer text PRIMARY KEY, events int NOT NULL)")
     consumer = AIOKafkaConsumer(
         *TOPICS,
         bootstrap_servers=running.kafka,
-        group_id="floor",
+        group_id=f"floor-{time.time()}",
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         max_partition_fetch_bytes=4 * 1024 * 1024,
