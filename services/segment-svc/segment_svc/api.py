@@ -170,7 +170,7 @@ async def list_members(
     audience: Id, shop: ShopId, page: Page, tx: Transaction, at: Time | None = None
 ) -> Paged[MemberOut]:
     """With `at`, those who were in it at that moment; `until` is then when they left, null if they never did."""
-    await audiences.get(tx, shop, audience)
+    await audiences.check(tx, shop, audience)
     (after,) = page.key(str) or [""]
     if at is not None:
         stays = await moves.stays(tx, shop, audience, micros(at), after=after, limit=page.limit + 1)
@@ -190,7 +190,7 @@ class MembershipOut(Model):
 
 @router.get("/audiences/{audience}/members/{customer:path}")
 async def get_member(audience: Id, customer: Id, shop: ShopId, tx: Transaction) -> MembershipOut:
-    await audiences.get(tx, shop, audience)
+    await audiences.check(tx, shop, audience)
     found, why = await members.one(tx, shop, audience, customer)
     if found is None:
         return MembershipOut(member=False, since=None, until=None, why=why)

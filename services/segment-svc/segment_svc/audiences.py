@@ -66,19 +66,20 @@ async def get(tx: Tx, shop: str, audience: str) -> Audience:
         f"{FOUND} WHERE a.shop_id = $1 AND a.audience_id = $2 AND a.state <> 'ending'", shop, audience
     )
     if row is None or rules.is_hidden(audience):
-        raise _none(audience)
+        raise unknown(audience)
     return Audience(*row)
 
 
-async def check(tx: Tx, shop: str, named: Sequence[str]) -> None:
+async def check(tx: Tx, shop: str, *named: str) -> None:
     """NotFound for the first of these that is none, or is that of a tag."""
     there = (await roster.read(tx, [shop]))[shop]
     for audience in named:
         if audience not in there.rules or rules.is_hidden(audience):
-            raise _none(audience)
+            raise unknown(audience)
 
 
-def _none(audience: str) -> NotFound:
+def unknown(audience: str) -> NotFound:
+    """What a call is answered that names no audience of the shop."""
     return NotFound(f"no audience {audience!r}; GET /audiences lists them")
 
 

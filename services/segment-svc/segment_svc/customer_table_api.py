@@ -135,7 +135,8 @@ async def _asked(
 ) -> Filter:
     inside = []
     if audience is not None:
-        inside.append((await audiences.get(tx, shop, audience)).id)
+        await audiences.check(tx, shop, audience)
+        inside.append(audience)
     if tag is not None and (await tag_definitions.get(tx, shop, tag)).rule is not None:
         inside, tag = [*inside, rules.kept(tag)], None
     return Filter(country, fan, inside, tag, bounds)

@@ -13,7 +13,8 @@ from segment_svc.memory import Known
 from segment_svc.people import NEVER, History, Ints, Person, changes
 
 Key = tuple[str, str]
-KEYS = "string_to_array($1, E'\\n'), string_to_array($2, E'\\n')"
+SHOPS = "string_to_array($1, E'\\n')"
+KEYS = f"{SHOPS}, string_to_array($2, E'\\n')"
 """What `columns` gives, as two arrays."""
 NOBODY = Person(History.of(()), changes(()))
 

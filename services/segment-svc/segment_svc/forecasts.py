@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from huitou_chassis import NotFound, Tx
-from segment_svc import histories
+from huitou_chassis import Tx
+from segment_svc import audiences, histories
 from segment_svc.calendar import local_day, midnight
 from segment_svc.customers import Customer
 from segment_svc.evaluate import evaluate
@@ -45,7 +45,7 @@ class Sums:
 async def forecast(tx: Tx, there: Roster, audience: str, size: int, days: int) -> list[Day]:
     """Today and the days after it; `size` is the present one. NotFound if the audience has ended meanwhile."""
     if audience not in there.rules:
-        raise NotFound(f"no audience {audience!r}; GET /audiences lists them")
+        raise audiences.unknown(audience)
     today = local_day(tx.us, there.timezone)
     bounds = [midnight(today + day, there.timezone) for day in range(days + 1)]
     total: int = await tx.fetchval(

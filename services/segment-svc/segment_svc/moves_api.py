@@ -41,7 +41,7 @@ async def overlap(
     tx: Transaction,
 ) -> OverlapOut:
     ids = overlaps.ids(named)
-    await audiences.check(tx, shop, ids)
+    await audiences.check(tx, shop, *ids)
     parts = await overlaps.overlap(tx, shop, ids)
     return OverlapOut(
         union=sum(part.only for part in parts),
@@ -83,7 +83,7 @@ async def flow(
 
     They begin with the audience, or with the first who came into a recommended one.
     """
-    await audiences.get(tx, shop, audience)
+    await audiences.check(tx, shop, audience)
     zone = (await roster.read(tx, [shop]))[shop].timezone
     end = micros(until) if until else tx.us + 1
     (start,) = page.key(int) or [micros(from_) if from_ else end - USUAL[by]]

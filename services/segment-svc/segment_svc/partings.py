@@ -43,7 +43,7 @@ MINE = f"""(
     JOIN history AS h USING (shop_id, customer_id)
     UNION ALL
     SELECT shop_id, d.at
-    FROM unnest(string_to_array($1, E'\\n'), $3::bigint[]) AS k (shop_id, who) JOIN deed AS d USING (shop_id, who)
+    FROM unnest({customers.SHOPS}, $3::bigint[]) AS k (shop_id, who) JOIN deed AS d USING (shop_id, who)
 ) AS mine"""
 
 

@@ -114,12 +114,9 @@ def _refunds_after_trades(entries: Entries) -> Entries:
     if not early.any():
         return entries
     order = np.lexsort((refund, at, whose))
-    numbers, texts = entries[: -TEXTS + 1], entries[-TEXTS + 1 :]
+    places = order.tolist()
     return Entries._make(
-        [
-            *(column[order] for column in numbers),
-            *([column[place] for place in order.tolist()] for column in texts),
-        ]
+        column[order] if isinstance(column, np.ndarray) else [column[place] for place in places] for column in entries
     )
 
 
