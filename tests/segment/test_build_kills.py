@@ -34,13 +34,18 @@ from tests.naive.facts import micros
 from tests.stage import KEY, PASSWORD, prepare
 from tests.waiting import until
 
-CUSTOMERS = 2 * builds.LOOKED_AT + 500
-MIDDLE = f"c{builds.LOOKED_AT + 700:05}"
-"""One who is in every audience, and whose turn comes when a part of a build is done."""
+CUSTOMERS = 3 * builds.MOST + 500
+MIDDLE = f"c{3 * builds.MOST:05}"
+"""One who is in every audience, and whose turn comes when a part of a build is done: more than `MOST` are before them."""
 RULES: list[Rule] = [
-    {"all": [{"event": "page.viewed", "within": "30d"}, {"not": {"event": "trade.paid", "within": "90d"}}]},
+    {
+        "all": [
+            {"event": ["cart.added", "page.viewed"], "within": "60d"},
+            {"not": {"event": "trade.paid", "within": "90d"}},
+        ]
+    },
     {"event": ["cart.added", "page.viewed"], "unless_later": {"event": ["trade.paid"], "same": "item"}},
-    {"any": [{"event": "cart.added", "quantity": {"at_least": 2}}, {"event": "page.viewed", "days": {"at_least": 1}}]},
+    {"any": [{"event": "cart.added", "quantity": {"at_least": 1}}, {"event": "page.viewed", "days": {"at_least": 1}}]},
 ]
 
 

@@ -178,3 +178,30 @@ async def test_what_is_to_take_a_place_is_no_audience_of_the_operators(segment: 
     assert [one["id"] for one in (await segment.get("/audiences")).json()["items"] if "=" in one["id"]] == []
     answer = await segment.post("/audiences", json={"name": "sly", "rule": {"audience": f"={audience}"}})
     assert answer.status_code == 422
+
+
+async def test_who_changes_after_they_were_found_is_where_they_belong(segment: Stage) -> None:
+    names = ["found-and-out", "found-and-told-more", "missed-and-in", "neither"]
+    await segment.deliver(*(make.page(customer=name) for name in names), *(make.cart(customer=n) for n in names[:2]))
+    rule = {"all": [CARTED, {"not": {"event": "trade.paid"}}]}
+    audience = (await segment.post("/audiences", json={"name": "hesitating", "rule": rule})).json()["id"]
+    await builds.advance(segment.ctx)
+    await segment.deliver(make.page(customer=names[1], item_id="i2"))
+    await segment.deliver(make.paid(customer=names[0]), make.cart(customer=names[2]))
+    assert await members(segment, audience) == [names[2]]
+    await segment.settle()
+    assert await members(segment, audience) == names[1:3]
+    assert sorted(one.customer for one in await said(segment, audience)) == names[1:3]
+
+
+async def test_who_is_due_when_a_build_moves_them_loses_no_moment(segment: Stage) -> None:
+    await segment.deliver(make.cart(), make.page())
+    carted = await create(segment, CARTED)
+    await segment.advance("11d")
+    seen = (await segment.post("/audiences", json={"name": "seen", "rule": {"event": "page.viewed"}})).json()["id"]
+    for _ in range(2):
+        await builds.advance(segment.ctx)
+    assert await members(segment, seen) == ["ada"]
+    await segment.settle()
+    assert await members(segment, carted) == []
+    assert (await said(segment, carted))[-1] == Said("ada", carted, False, after(days=10))

@@ -15,7 +15,7 @@ from segment_svc.people import Bools
 from segment_svc.roster import Roster
 from segment_svc.walks import Walk
 
-MOST = 2000
+MOST = 5_000
 """So many customers are locked in one transaction."""
 
 
@@ -29,13 +29,16 @@ class Seen(NamedTuple):
 async def place(tx: Tx, there: Roster, shown: Rows, building: frozenset[str]) -> int:
     """Makes these customers members of the audiences or not: so many of them, from the first on.
 
-    Most are what was found of them, and only who moves is locked; who has changed since, or is about to, walks.
+    Most are what was found of them, and only who moves is locked. Who has changed since was looked at by the audience
+    if that had to do with it, and is where they belong: in or out, if that is what was found. If not, they walk.
     """
     found = findings.of(tx.ctx.db).of(there.shop, building, shown.who, shown.version)
     before = await _members(tx, there.shop, building, shown)
     now = tx.clock.us()
-    settled = found.same & (found.until > now) & (found.at <= now) & _at_rest(shown, now)
+    valid = (found.until > now) & (found.at <= now) & (shown.born <= now) & (shown.evaluated <= now)
     moving = _moving(shown, found, before, building)
+    # What is due is looked at by all audiences anyway; who moves before that would lose it.
+    settled = valid & (~moving | (found.same & (shown.due > now)))
     wanted = np.flatnonzero(~settled | moving | (found.until < shown.due))
     placed = int(wanted[MOST]) if len(wanted) > MOST else len(shown.ids)
     seen = {shown.ids[place]: Seen(place, before.get(shown.ids[place], {})) for place in wanted[:MOST].tolist()}
@@ -61,12 +64,6 @@ async def walk(tx: Tx, there: Roster, locked: Sequence[Customer], audiences: fro
 
 def _walk(customer: Customer, there: Roster, now: int, audiences: frozenset[str]) -> Walk:
     return Walk(customer, there, now, audiences, late=f"{customer.id} as of {customer.version}", found=audiences)
-
-
-def _at_rest(shown: Rows, now: int) -> Bools:
-    """Who was evaluated before and is not due: what is in force of them now is so since then."""
-    at_rest: Bools = (shown.born <= now) & (shown.evaluated <= now) & (shown.due > now)
-    return at_rest
 
 
 def _moving(shown: Rows, found: Found, before: Mapping[str, Mapping[str, int]], building: frozenset[str]) -> Bools:

