@@ -1,4 +1,4 @@
-"""A new audience over the whole shop while visitors' events are taken, against the events' rate before and after."""
+"""New audiences over the whole shop while visitors' events are taken, against the events' rate before and after."""
 
 import time
 from collections.abc import AsyncIterator
@@ -8,13 +8,17 @@ from bench.floor import TOPICS, floor
 from bench.population import populate
 from bench.rest import rest
 from bench.servers import Say, migrated, servers, service
-from bench.shop import make_audiences
-from bench.stream import AUDIENCES, EVENTS, WARM, progress
+from bench.shop import live, make_audience, make_audiences, rule
+from bench.stream import AUDIENCES, EVENTS, progress
 from bench.traffic import publish, visitors
 
-PARTS = 24
-"""So many times `EVENTS` are there from the start that they do not end before the audience is live."""
+PARTS = 18
+"""So many times `EVENTS` are there from the start that they do not end before the audiences are live."""
+WARMING = 200_000
+"""Until a worker has most of a shop's customers in mind it gets faster and faster, which flatters what comes later."""
 MEASURED = 60_000
+NEW = {"few": 0, "many": 1}
+"""Kinds of rules (bench/shop.py): one that holds for some in a thousand customers, and one for some in a hundred."""
 
 
 async def main(say: Say, customers: int) -> None:
@@ -30,17 +34,22 @@ async def main(say: Say, customers: int) -> None:
         base = await floor(running, EVENTS)
         async with service(running, "segment") as segment:
             taken = progress(running.kafka, "segment-worker", TOPICS)
-            await _pace(taken, WARM)
-            before = await _pace(taken, MEASURED)
+            await _pace(taken, WARMING)
             say(f"floor {base:,.0f} events/s; {customers:,} customers, {AUDIENCES} audiences")
+            before = await _pace(taken, MEASURED)
             say(f"visitors before {before:,.0f} events/s")
-            first, began = await anext(taken), time.perf_counter()
-            seconds = await make_audiences(segment, 1, after=AUDIENCES)
-            meanwhile = (await anext(taken) - first) / (time.perf_counter() - began)
-            say(f"a new audience is live after {seconds:.0f} s, visitors meanwhile {meanwhile:,.0f} events/s")
-            after = await _pace(taken, MEASURED)
-            share = 2 * meanwhile / (before + after)
-            say(f"visitors after it {after:,.0f} events/s: {share:.2f} of the rate was kept")
+            for members, kind in NEW.items():
+                first, began = await anext(taken), time.perf_counter()
+                audience = await make_audience(segment, f"{members} members", rule(AUDIENCES + kind))
+                await live(segment, audience)
+                seconds = time.perf_counter() - began
+                meanwhile = (await anext(taken) - first) / seconds
+                size = (await segment.get(f"/audiences/{audience}")).json()["size"]
+                say(f"an audience of {size:,} is live after {seconds:.0f} s, visitors meanwhile {meanwhile:,.0f} events/s")
+                after = await _pace(taken, MEASURED)
+                share = 2 * meanwhile / (before + after)
+                say(f"visitors after it {after:,.0f} events/s: {share:.2f} of the rate was kept")
+                before = after
 
 
 async def _pace(taken: AsyncIterator[int], number: int) -> float:
