@@ -45,10 +45,11 @@ async def main(say: Say, customers: int) -> None:
                 seconds = time.perf_counter() - began
                 meanwhile = (await anext(taken) - first) / seconds
                 size = (await segment.get(f"/audiences/{audience}")).json()["size"]
-                say(f"an audience of {size:,} is live after {seconds:.0f} s, visitors meanwhile {meanwhile:,.0f} events/s")
+                say(f"an audience of {size:,} is live after {seconds:.0f} s")
                 after = await _pace(taken, MEASURED)
                 share = 2 * meanwhile / (before + after)
-                say(f"visitors after it {after:,.0f} events/s: {share:.2f} of the rate was kept")
+                rates = f"visitors meanwhile {meanwhile:,.0f} and after it {after:,.0f} events/s"
+                say(f"{rates}: {share:.2f} of the rate was kept")
                 before = after
 
 
