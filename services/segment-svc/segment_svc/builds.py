@@ -12,7 +12,7 @@ from segment_svc.roster import Roster
 from segment_svc.walks import Walk
 
 MOST = placements.MOST
-LOOKED_AT = 50_000
+LOOKED_AT = 100_000
 """So many rows are held against what was found at once: of most there is nothing to do."""
 SHARE = 0.6
 """While events are taken, so that the stream keeps most of its rate (docs/benchmarks.md)."""

@@ -11,12 +11,14 @@ from huitou_chassis import Tx
 from segment_svc import customers, findings, histories, memory, walks
 from segment_svc.customers import Customer, Rows
 from segment_svc.findings import Found
-from segment_svc.people import Bools
+from segment_svc.people import NEVER, Bools
 from segment_svc.roster import Roster
 from segment_svc.walks import Walk
 
 MOST = 5_000
-"""So many customers are locked in one transaction."""
+"""So many customers move, or walk, in one transaction."""
+LIGHT = 4
+"""So many who are only to be looked at sooner cost as much as one who moves."""
 
 
 class Seen(NamedTuple):
@@ -40,17 +42,21 @@ async def place(tx: Tx, there: Roster, shown: Rows, building: frozenset[str]) ->
     # What is due is looked at by all audiences anyway; who moves before that would lose it.
     settled = valid & (~moving | (found.same & (shown.due > now)))
     wanted = np.flatnonzero(~settled | moving | (found.until < shown.due))
-    placed = int(wanted[MOST]) if len(wanted) > MOST else len(shown.ids)
-    seen = {shown.ids[place]: Seen(place, before.get(shown.ids[place], {})) for place in wanted[:MOST].tolist()}
+    weights = np.where(settled & ~moving, 1, LIGHT)[wanted]
+    fitting = int(np.searchsorted(np.cumsum(weights), LIGHT * MOST, "right"))
+    placed = int(wanted[fitting]) if fitting < len(wanted) else len(shown.ids)
+    seen = {shown.ids[place]: Seen(place, before.get(shown.ids[place], {})) for place in wanted[:fitting].tolist()}
     locked = list((await customers.lock(tx, [(there.shop, id) for id in seen])).values())
-    # Who changed between the look and the lock is not what was found either.
-    as_found = [
-        one for one in locked if settled[seen[one.id].place] and one.version == shown.version[seen[one.id].place]
-    ]
+    as_found = [one for one in locked if _is_as_found(one, seen[one.id].place, shown, settled, moving)]
     known = {one.id for one in as_found}
     await walk(tx, there, [one for one in locked if one.id not in known], building)
     await _settle(tx, there, as_found, building, found, seen, moving, now)
     return placed
+
+
+def _is_as_found(locked: Customer, place: int, shown: Rows, settled: Bools, moving: Bools) -> bool:
+    """Who was to move and changed between the look and the lock is not what was found either."""
+    return bool(settled[place] and (not moving[place] or locked.version == shown.version[place]))
 
 
 async def walk(tx: Tx, there: Roster, locked: Sequence[Customer], audiences: frozenset[str]) -> None:
@@ -114,8 +120,10 @@ async def _settle(
         place, before = seen[customer.id]
         until = int(found.until[place])
         if not moving[place]:
-            customer.due = until
-            hastened.append(customer)
+            # Who was erased meanwhile has nothing to wait for.
+            if customer.evaluated is not None and until < (customer.due or NEVER):
+                customer.due = until
+                hastened.append(customer)
             continue
         known = remembered.recall(customer.key, customer.version)
         customer.members = dict(known.members) if known else dict(before)
