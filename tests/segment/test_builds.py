@@ -2,7 +2,7 @@
 
 import pytest
 
-from segment_svc import builds
+from segment_svc import builds, placements
 from tests import make
 from tests.make import NOW, ago
 from tests.segment.audience import CARTED, Said, after, create, listed, members, moment, said
@@ -43,12 +43,13 @@ async def test_what_a_build_finds_leaves_at_its_own_moment(segment: Stage) -> No
 async def test_an_event_during_a_build_is_neither_lost_nor_doubled(
     segment: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(builds, "LOOKED_AT", builds.MOST)
-    names = [f"c{number:04}" for number in range(2 * builds.MOST + 10)]
+    most = 500
+    monkeypatch.setattr(builds, "LOOKED_AT", most)
+    names = [f"c{number:04}" for number in range(2 * most + 10)]
     await segment.deliver(*(make.page(customer=name) for name in names))
     answer = await segment.post("/audiences", json={"name": "carted", "rule": CARTED})
     audience = answer.json()["id"]
-    carted = [names[0], names[builds.MOST], names[-1], "a-new-one", "z-new-one"]
+    carted = [names[0], names[most], names[-1], "a-new-one", "z-new-one"]
     await builds.advance(segment.ctx)
     await segment.deliver(*(make.cart(customer=name) for name in carted))
     await builds.advance(segment.ctx)
@@ -105,8 +106,11 @@ async def test_an_audience_cannot_contain_itself_through_another(segment: Stage)
     assert "contain itself" in answer.text
 
 
-async def test_the_old_rule_holds_until_the_members_of_the_new_one_are_found(segment: Stage) -> None:
-    names = [f"c{number:04}" for number in range(builds.MOST + 10)]
+async def test_the_old_rule_holds_until_the_members_of_the_new_one_are_found(
+    segment: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(placements, "MOST", 500)
+    names = [f"c{number:04}" for number in range(placements.MOST + 10)]
     await segment.deliver(*(make.page(customer=name) for name in names), make.cart(customer="ada"))
     audience = await create(segment, CARTED)
     outer = await create(segment, {"not": {"audience": audience}})

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -56,8 +57,11 @@ async def test_audiences_that_go_by_days_are_built_by_those_of_another_zone_and_
     assert (await members(segment, around), await members(segment, carted)) == (["ada"], ["ada"])
 
 
-async def test_members_and_why_go_by_the_old_zone_until_all_by_the_new_one_are_found(segment: Stage) -> None:
-    names = [f"c{number:04}" for number in range(builds.MOST + 10)]
+async def test_members_and_why_go_by_the_old_zone_until_all_by_the_new_one_are_found(
+    segment: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(builds, "LOOKED_AT", 100)
+    names = [f"c{number:04}" for number in range(builds.LOOKED_AT + 10)]
     await segment.deliver(turning_twenty("ada"), *(make.page(customer=name) for name in names))
     audience = await create(segment, TWENTY)
     await said(segment)
