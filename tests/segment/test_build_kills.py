@@ -36,7 +36,7 @@ from tests.waiting import until
 
 CUSTOMERS = 2 * builds.MOST + 500
 MIDDLE = f"c{2 * builds.MOST:05}"
-"""One who is in every audience, and whose turn comes when a part of a build is done: more than `MOST` are before them."""
+"""One who is in every audience, and whose turn comes when a part of a build is done: more than `MOST` come before."""
 RULES: list[Rule] = [
     {
         "all": [
