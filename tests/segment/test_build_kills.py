@@ -45,7 +45,7 @@ RULES: list[Rule] = [
         ]
     },
     {"event": ["cart.added", "page.viewed"], "unless_later": {"event": ["trade.paid"], "same": "item"}},
-    {"any": [{"event": "cart.added", "quantity": {"at_least": 1}}, {"event": "page.viewed", "days": {"at_least": 1}}]},
+    {"any": [{"event": "cart.added", "quantity": {"at_least": 2}}, {"event": "page.viewed", "days": {"at_least": 1}}]},
 ]
 
 
@@ -94,7 +94,7 @@ class Shop:
             # Nobody begins by paying, so that most are in each audience.
             case 1 if name in self.events:
                 return make.paid(customer=name, trade=id, items=[make.line(item)], amount=100, time=at, id=id)
-        return make.cart(customer=name, item=item, time=at, id=id)
+        return make.cart(customer=name, item=item, quantity=chance.randint(1, 2), time=at, id=id)
 
 
 class Rig:

@@ -62,6 +62,21 @@ def earliest(keys: Ints) -> Ints:
     return np.sort(order[firsts(keys[order])])
 
 
+def matched(ordered: Ints, wanted: Ints) -> tuple[Ints, Bools]:
+    """Where the wanted numbers are among different ones in order, of those that are, and which of the wanted are.
+
+    In order they are found five times as fast as in none, since what is looked at lies together: for hundreds of
+    thousands that is worth sorting them.
+    """
+    if not len(ordered):
+        return np.empty(0, np.int64), np.zeros(len(wanted), np.bool_)
+    order = np.argsort(wanted)
+    places = np.empty(len(wanted), np.int64)
+    places[order] = np.minimum(np.searchsorted(ordered, wanted[order]), len(ordered) - 1)
+    there = ordered[places] == wanted
+    return places[there], there
+
+
 def wide(amounts: Ints) -> Ints:
     """The amounts so that any sum of them is exact: as Python integers, slow, where 64 bits might overflow."""
     if np.abs(amounts.astype(np.float64)).sum() < SAFE:

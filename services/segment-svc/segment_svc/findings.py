@@ -16,6 +16,7 @@ import numpy as np
 from huitou_chassis import Context
 from huitou_chassis.db import Database
 from segment_svc import censuses, populations, roster
+from segment_svc.columns import matched
 from segment_svc.nodes import Rule
 from segment_svc.people import NEVER, Bools, Ints
 from segment_svc.populations import Population
@@ -81,7 +82,7 @@ class Findings:
             if found.population.who is not looked_at:
                 # What was found together is about the same customers.
                 looked_at = found.population.who
-                known, place = _places(looked_at, who)
+                place, known = matched(looked_at, who)
             at = max(at, found.at)
             same &= known
             holding[audience] = np.zeros(len(who), np.bool_)
@@ -89,15 +90,6 @@ class Findings:
             same[known] &= found.versions[place] == versions[known]
             until[known] = np.minimum(until[known], found.population.until[place])
         return Found(at, same, holding, until)
-
-
-def _places(numbers: Ints, who: Ints) -> tuple[Bools, Ints]:
-    """Which of these are among the numbers, which are in order, and where those are."""
-    if not len(numbers):
-        return np.zeros(len(who), np.bool_), np.empty(0, np.int64)
-    places = np.minimum(np.searchsorted(numbers, who), len(numbers) - 1)
-    known = numbers[places] == who
-    return known, places[known]
 
 
 async def find(ctx: Context, shop: str, audiences: Sequence[str]) -> None:

@@ -39,24 +39,25 @@ async def place(tx: Tx, there: Roster, shown: Rows, building: frozenset[str]) ->
     now = tx.clock.us()
     valid = (found.until > now) & (found.at <= now) & (shown.born <= now) & (shown.evaluated <= now)
     moving = _moving(shown, found, before, building)
+    staying = valid & ~moving
     # What is due is looked at by all audiences anyway; who moves before that would lose it.
-    settled = valid & (~moving | (found.same & (shown.due > now)))
-    wanted = np.flatnonzero(~settled | moving | (found.until < shown.due))
-    weights = np.where(settled & ~moving, 1, LIGHT)[wanted]
+    ready = valid & moving & found.same & (shown.due > now)
+    wanted = np.flatnonzero(~staying | (found.until < shown.due))
+    weights = np.where(staying, 1, LIGHT)[wanted]
     fitting = int(np.searchsorted(np.cumsum(weights), LIGHT * MOST, "right"))
     placed = int(wanted[fitting]) if fitting < len(wanted) else len(shown.ids)
     seen = {shown.ids[place]: Seen(place, before.get(shown.ids[place], {})) for place in wanted[:fitting].tolist()}
     locked = list((await customers.lock(tx, [(there.shop, id) for id in seen])).values())
-    as_found = [one for one in locked if _is_as_found(one, seen[one.id].place, shown, settled, moving)]
+    as_found = []
+    for one in locked:
+        place = seen[one.id].place
+        # Who was to move and changed between the look and the lock is not what was found either.
+        if staying[place] or (ready[place] and one.version == shown.version[place]):
+            as_found.append(one)
     known = {one.id for one in as_found}
     await walk(tx, there, [one for one in locked if one.id not in known], building)
     await _settle(tx, there, as_found, building, found, seen, moving, now)
     return placed
-
-
-def _is_as_found(locked: Customer, place: int, shown: Rows, settled: Bools, moving: Bools) -> bool:
-    """Who was to move and changed between the look and the lock is not what was found either."""
-    return bool(settled[place] and (not moving[place] or locked.version == shown.version[place]))
 
 
 async def walk(tx: Tx, there: Roster, locked: Sequence[Customer], audiences: frozenset[str]) -> None:
